@@ -1,0 +1,60 @@
+# Every target installs what it needs into .venv, and only that. PYTHON=… chooses the interpreter,
+# ARGS=… goes to the command: make test ARGS="-k contract", make repro ARGS=--force.
+
+.DEFAULT_GOAL := help
+.PHONY: help repro test check format deps documents reproduce lock environment build-environment clean
+
+ARGS ?=
+
+# `python` and `dvc` are those of .venv, for stages and for whatever they start.
+IN_VENV = PATH="$$PWD/.venv/bin:$$PATH"
+CODE = src benchmarks docs/pictures
+LOCK = uv pip compile --no-config --quiet --universal --fork-strategy fewest --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+help:  ## List the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-18s %s\n", $$1, $$2 }'
+
+repro: build-environment  ## Run the pipeline: collect, prepare, train, evaluate, export
+	@$(IN_VENV) dvc repro $(ARGS)
+	@$(IN_VENV) python -m perennial.summary
+
+test: environment  ## Run the tests
+	@$(IN_VENV) python -m pytest $(ARGS)
+
+check: environment  ## Lint, types, import contracts, and that dvc.yaml names what its stages import
+	@$(IN_VENV) ruff check
+	@$(IN_VENV) ruff format --check
+	@$(IN_VENV) mypy $(CODE)
+	@$(IN_VENV) lint-imports --no-logo
+	@$(IN_VENV) python -m perennial.closure --check
+
+format: environment  ## Format the code, and repair what lint can repair
+	@$(IN_VENV) ruff check --fix-only --quiet
+	@$(IN_VENV) ruff format
+
+deps: build-environment  ## Write into dvc.yaml which modules each stage imports
+	@$(IN_VENV) python -m perennial.closure --write
+
+documents: environment  ## Write the reference pages, the schemas and the README's picture
+	@$(IN_VENV) python -m perennial.params.schema
+	@$(IN_VENV) python docs/pictures/result.py
+
+reproduce: environment  ## Prove that other threads, seeds, folders and Pythons give the same bytes
+	@$(IN_VENV) python benchmarks/reproduce.py $(ARGS)
+
+lock:  ## Compile the requirement locks with uv; ARGS=--upgrade for the newest versions
+	@command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 2; }
+	@cd requirements && for name in build land dev; do \
+		$(LOCK) $(ARGS) $$name.in --output-file $$name.txt || exit; done
+
+environment:  ## Install what development needs into .venv, and nothing else
+	@scripts/environment requirements/dev.txt
+
+build-environment:
+	@scripts/environment requirements/build.txt
+
+clean:  ## Remove .venv and caches; never data, models or DVC's cache
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis \
+		.coverage .coverage.* htmlcov build dist
+	@find . -name .git -prune -o -path ./.dvc -prune -o -type d -name __pycache__ -prune -exec rm -rf {} +
