@@ -1,0 +1,1 @@
+"""Perennial: a model's whole life in one git repository."""

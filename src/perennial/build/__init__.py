@@ -1,0 +1,1 @@
+"""The room of the build: what `dvc repro` runs, one module a stage."""

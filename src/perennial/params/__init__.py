@@ -1,0 +1,1 @@
+"""Parameters: each section of `params.yaml` in a module of its own."""

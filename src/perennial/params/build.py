@@ -1,0 +1,54 @@
+"""Every section that the build reads, checked together.
+
+A stage computes with its own section and checks all of them, so that a slip in `evaluate:` is told
+before an hour of training, not after.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from perennial.params.collect import Collect
+from perennial.params.evaluate import Evaluate
+from perennial.params.export import Export
+from perennial.params.prepare import Prepare
+from perennial.params.train import Train
+from perennial.yamlfile import Closed, load, parse
+
+PARAMS = Path("params.yaml")
+
+
+class BuildParams(Closed):
+    """The parameters of the pipeline: `params.yaml`."""
+
+    collect: Collect = Collect()
+    """Where raw rows come from."""
+    prepare: Prepare = Prepare()
+    """How raw rows become train, validation and test."""
+    train: Train = Train()
+    """Which model, fitted how."""
+    evaluate: Evaluate = Evaluate()
+    """What is measured."""
+    export: Export = Export()
+    """What the bundle carries."""
+
+
+def read_params(path: Path = PARAMS) -> BuildParams:
+    """Read and check `params.yaml`.
+
+    Parameters
+    ----------
+    path : Path
+        The file to read.
+
+    Returns
+    -------
+    BuildParams
+        Typed, frozen parameters.
+
+    Raises
+    ------
+    PerennialError
+        If a key, a type or a value is wrong; the message names every one of them.
+    """
+    return parse(BuildParams, load(path), where=str(path))

@@ -1,0 +1,20 @@
+"""Parameters of `export`."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from perennial.yamlfile import Closed
+
+
+class Export(Closed):
+    """What the bundle carries."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")] = "model"
+    """The model's name in the registry."""
+    reference_rows: int = Field(1_000, ge=0)
+    """Test rows kept as the monitor's reference, at most."""
+    samples: int = Field(20, ge=1)
+    """Requests with their answers, asked again in a fresh process."""

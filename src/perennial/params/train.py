@@ -1,0 +1,121 @@
+"""Parameters of `train`."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from perennial.yamlfile import Closed
+
+Rate = Annotated[float, Field(gt=0, le=1)]
+Probability = Annotated[float, Field(gt=0, lt=1)]
+
+
+class FixedThreshold(Closed):
+    """A threshold that somebody chose."""
+
+    method: Literal["fixed"]
+    """Take the value."""
+    value: Probability = 0.5
+    """The threshold."""
+
+
+class MaxF1Threshold(Closed):
+    """The threshold with the highest F1 on validation."""
+
+    method: Literal["max_f1"]
+    """Maximise F1."""
+
+
+class CostThreshold(Closed):
+    """The threshold with the lowest cost on validation."""
+
+    method: Literal["cost"]
+    """Minimise cost."""
+    false_positive: float = Field(1.0, ge=0)
+    """Cost of a false alarm."""
+    false_negative: float = Field(1.0, ge=0)
+    """Cost of a miss."""
+    true_positive: float = 0.0
+    """Cost of a hit; a gain is negative."""
+    true_negative: float = 0.0
+    """Cost of a correct rejection."""
+
+
+class PrecisionThreshold(Closed):
+    """The lowest threshold that reaches a precision on validation."""
+
+    method: Literal["precision_at"]
+    """Reach a precision, then recall as much as possible."""
+    value: Rate
+    """The precision to reach."""
+
+
+class RecallThreshold(Closed):
+    """The highest threshold that reaches a recall on validation."""
+
+    method: Literal["recall_at"]
+    """Reach a recall, then be as precise as possible."""
+    value: Rate
+    """The recall to reach."""
+
+
+Threshold = Annotated[
+    FixedThreshold | MaxF1Threshold | CostThreshold | PrecisionThreshold | RecallThreshold,
+    Field(discriminator="method"),
+]
+
+
+class Search(Closed):
+    """A search over the estimator's parameters, on training rows alone."""
+
+    method: Literal["grid", "random"] = "grid"
+    """Every combination, or some drawn at random."""
+    space: dict[str, list[Any]] = Field(min_length=1)
+    """Values to try for each parameter."""
+    folds: int = Field(3, ge=2)
+    """Folds; in time order, by group or stratified, as the split says."""
+    iterations: int = Field(10, ge=1)
+    """Combinations that a random search draws."""
+    metric: str | None = None
+    """A scikit-learn scorer's name; by default roc_auc, neg_log_loss or the like by task."""
+
+
+class Text(Closed):
+    """How text columns become TF-IDF weights."""
+
+    max_features: int = Field(500, ge=1)
+    """Terms kept in a column."""
+    min_documents: int = Field(2, ge=1)
+    """Rows that must hold a term."""
+
+
+class Train(Closed):
+    """Which model, fitted how."""
+
+    estimator: str = "sklearn.ensemble.HistGradientBoostingClassifier"
+    """Dotted path of a scikit-learn compatible classifier or regressor."""
+    params: dict[str, Any] = {}
+    """Its parameters."""
+    seed: int = Field(0, ge=0)
+    """Seed of everything that train draws."""
+    categories: Literal["auto", "native", "onehot", "target"] = "auto"
+    """Encoding of categories. `auto`: native where the estimator takes them, else by count."""
+    onehot_max: int = Field(32, ge=2)
+    """With `auto`, a category with more values is target encoded."""
+    text: Text = Text()
+    """Text columns."""
+    search: Search | None = None
+    """An optional search."""
+    calibration: Literal["none", "sigmoid", "isotonic"] = "none"
+    """How validation corrects the probabilities."""
+    threshold: Threshold = MaxF1Threshold(method="max_f1")
+    """How validation chooses the threshold of a binary task."""
+    engine: Literal["auto", "treelite"] = "auto"
+    """What runs the model in production; `auto` takes the first that passes parity."""
+    tolerance: float = Field(1e-6, ge=0, lt=1)
+    """Largest difference between the fitted and the compiled model, in probability or, for a
+    regression, relative to the target's spread."""
+    adversarial_rows: int = Field(10_000, ge=0)
+    """Made-up rows, beside all validation rows, that parity is proved on."""

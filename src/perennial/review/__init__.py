@@ -1,0 +1,1 @@
+"""The room of review: what a pull request and a release need."""
