@@ -1,0 +1,80 @@
+"""The command line: `perennial COMMAND`."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import signal
+import sys
+from collections.abc import Sequence
+
+from perennial.errors import PerennialError
+
+#: Each command: the module with its ``add_arguments`` and ``run``, and its line of help.
+COMMANDS = {
+    "land": ("perennial.landing", "bring new periods into data/landing"),
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command in the current folder.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Its arguments; those of the process by default.
+
+    Returns
+    -------
+    int
+        0 yes or done, 1 no, 2 could not tell, 130 interrupted.
+    """
+    words = list(sys.argv[1:] if argv is None else argv)
+    arguments = _parser(words[:1]).parse_args(words)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return int(arguments.run(arguments))
+    except PerennialError as error:
+        return _tell(arguments.command, str(error), 2)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        return _tell(arguments.command, f"{where}{error.strerror or error}", 2)
+    except KeyboardInterrupt:
+        return _tell(arguments.command, "interrupted; nothing half-written was left", 130)
+
+
+def _parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="perennial",
+        description="A model's whole life in one git repository, on DVC.",
+        epilog="`perennial COMMAND --help` tells more of each.",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    for name, (module, line) in COMMANDS.items():
+        command = commands.add_parser(
+            name, help=line, formatter_class=argparse.RawDescriptionHelpFormatter
+        )
+        # Only the chosen command is imported: the others cost nothing.
+        if name in chosen:
+            _declare(command, module)
+    return parser
+
+
+def _declare(command: argparse.ArgumentParser, module: str) -> None:
+    chosen = importlib.import_module(module)
+    chosen.add_arguments(command)
+    command.set_defaults(run=chosen.run)
+
+
+def _interrupt(*_: object) -> None:
+    # SIGTERM ends a command as Ctrl-C does, so that what it was writing is removed.
+    raise KeyboardInterrupt
+
+
+def _tell(command: str, message: str, code: int) -> int:
+    print(f"perennial {command}: {message}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
