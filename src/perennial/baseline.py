@@ -1,0 +1,74 @@
+"""The two models that any model must beat: the constant answer and a linear one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression, Ridge
+
+from perennial.columns import Columns
+from perennial.compilation import compile_linear
+from perennial.compiled import CompiledModel
+from perennial.contract import Contract
+from perennial.decision import Decision
+from perennial.estimators import Traits
+from perennial.params.train import Train
+from perennial.preprocessing import fit_program
+
+Array = NDArray[Any]
+
+
+def fit_dummy(target: Array, classes: list[Any]) -> list[float]:
+    """Find the constant answer: the share of each class, or the mean of a regression's target.
+
+    Parameters
+    ----------
+    target : numpy.ndarray
+        Class codes or values, shape (rows,).
+    classes : list
+        Classes; empty for a regression.
+
+    Returns
+    -------
+    list of float
+        A probability a class, or one value.
+    """
+    if not classes:
+        return [float(target.mean())]
+    return [float(share) for share in np.bincount(target, minlength=len(classes)) / len(target)]
+
+
+def fit_linear(columns: Columns, target: Array, contract: Contract, params: Train) -> CompiledModel:
+    """Fit and compile a regularised linear model on standardised columns.
+
+    Parameters
+    ----------
+    columns : dict
+        Numpy columns by name.
+    target : numpy.ndarray
+        Class codes or values, shape (rows,).
+    contract : Contract
+        What each column is.
+    params : Train
+        Encoding, text and seed.
+
+    Returns
+    -------
+    CompiledModel
+        Undecided: it has no threshold yet.
+    """
+    traits = Traits(finite=False)
+    params = params.model_copy(update={"categories": "auto"})
+    fitted = fit_program(columns, target, contract, traits, params, standardise=True)
+    # Second-order solvers reach the optimum to the last digits, which the compilation rounds away.
+    model = (
+        Ridge(solver="cholesky")
+        if contract.task == "regression"
+        else LogisticRegression(solver="newton-cholesky", tol=1e-8)
+    )
+    model.fit(fitted.matrix, target)
+    engine, options = compile_linear(model, contract.task)
+    decision = Decision(classes=list(contract.classes))
+    return CompiledModel(fitted.program, engine, decision, "linear", options)

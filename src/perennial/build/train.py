@@ -1,0 +1,351 @@
+"""train: prepared rows to a fitted model, compiled at once, its parity proved."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from perennial import compiled as compiled_model
+from perennial import jsonfile, parquet, pickling
+from perennial.arrow import without_pandas
+from perennial.baseline import fit_dummy, fit_linear
+from perennial.calibration import fit_calibration
+from perennial.columns import Columns, from_arrow
+from perennial.compilation import compile_trees, refuse_without_engine, split_points
+from perennial.compiled import CompiledModel
+from perennial.contract import Contract, Task, read_contract
+from perennial.decision import Decision
+from perennial.engines.treelite import TreeliteEngine
+from perennial.errors import PerennialError
+from perennial.estimators import (
+    PARAMS,
+    declare_categories,
+    forget_machine,
+    make_estimator,
+    reason,
+    refusals,
+    traits,
+)
+from perennial.model import Model
+from perennial.outputs import publishing_all
+from perennial.params.build import BuildParams, read_params
+from perennial.params.train import Train
+from perennial.parity import Parity, adversarial_columns, at_split_points, prove_parity
+from perennial.preprocessing import fit_program
+from perennial.program import Category
+from perennial.progress import Progress
+from perennial.search import Trial, folds, run_search
+from perennial.threads import thread_count
+from perennial.threshold import choose_threshold
+
+Array = NDArray[Any]
+
+TRAIN = Path("data/prepared/train.parquet")
+VALIDATION = Path("data/prepared/validation.parquet")
+OUTPUTS = (
+    Path("models/model.joblib"),
+    Path("models/compiled"),
+    Path("models/baseline"),
+    Path("metrics/train.json"),
+)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One side of the split: numpy columns, target codes or values, and groups if there are any."""
+
+    columns: Columns
+    target: Array
+    groups: Array | None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """All that `train` writes."""
+
+    model: Model
+    compiled: CompiledModel
+    linear: CompiledModel
+    dummy: list[float]
+    parity: Parity
+    trials: list[Trial]
+
+
+def main() -> None:
+    """Read the prepared rows, train, and publish the models."""
+    without_pandas()
+    params, contract = read_params(), read_contract()
+    train = rows_of(parquet.read(TRAIN), contract)
+    validation = rows_of(parquet.read(VALIDATION), contract)
+    with publishing_all(*OUTPUTS) as (joblib_file, compiled, baseline, report):
+        trained = train_all(train, validation, contract, params, threads=thread_count())
+        pickling.dump(trained.model, joblib_file)
+        for folder, model in ((compiled, trained.compiled), (baseline, trained.linear)):
+            folder.mkdir()
+            model.save(folder)
+        jsonfile.write(baseline / "dummy.json", trained.dummy)
+        jsonfile.write(report, describe(trained, params.train), decimals=jsonfile.DECIMALS)
+    parity = trained.parity
+    print(
+        f"train: {params.train.estimator.rpartition('.')[2]} on {len(train.target):,} rows; "
+        f"parity of engine {trained.compiled.engine_name} proved on {parity.rows:,} rows"
+    )
+
+
+def rows_of(table: pa.Table, contract: Contract) -> Rows:
+    """Turn prepared rows into what a fit takes.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Prepared rows.
+    contract : Contract
+        What each column is.
+
+    Returns
+    -------
+    Rows
+        Columns, target and groups.
+    """
+    types = {name: contract.columns[name].type for name in contract.features}
+    group = contract.only("group")
+    groups = None
+    if group is not None:
+        _, groups = np.unique(np.array(table.column(group).to_pylist(), str), return_inverse=True)
+    return Rows(from_arrow(table, types), _target(table, contract), groups)
+
+
+def _target(table: pa.Table, contract: Contract) -> Array:
+    values = table.column(contract.target)
+    if contract.task == "regression":
+        return np.asarray(values.cast("float64").to_numpy())
+    places: dict[Any, int] = {value: code for code, value in enumerate(contract.classes)}
+    return np.array([places[value] for value in values.to_pylist()], dtype=np.int64)
+
+
+def train_all(
+    train: Rows, validation: Rows, contract: Contract, params: BuildParams, *, threads: int
+) -> Trained:
+    """Fit, decide, compile and prove, in memory.
+
+    Parameters
+    ----------
+    train, validation : Rows
+        The two sides that training may see.
+    contract : Contract
+        What each column is.
+    params : BuildParams
+        Sections `train` and `prepare.split`.
+    threads : int
+        Threads to compute with.
+
+    Returns
+    -------
+    Trained
+        Models and figures.
+
+    Raises
+    ------
+    PerennialError
+        If the estimator cannot be made, fitted or compiled, or if parity fails.
+    """
+    with Progress("train", 4) as progress, threadpool_limits(threads):
+
+        def step(name: str, work: Callable[[], Any]) -> Any:
+            progress.begin(name)
+            result = work()
+            progress.end()
+            return result
+
+        rows, width = len(train.target), len(contract.features)
+        model, trials = step(
+            f"fitting on {rows:,} rows of {width} features",
+            lambda: fit(train, contract, params, threads),
+        )
+        model = step(
+            "calibration and threshold",
+            lambda: decide(model, validation, params.train),
+        )
+        linear, dummy = step(
+            "baselines", lambda: _baselines(train, validation, contract, params.train)
+        )
+        compiled, parity = step(
+            "compiling, and proving parity",
+            lambda: compile_and_prove(model, train, validation, contract, params.train, threads),
+        )
+    return Trained(model, compiled, linear, dummy, parity, trials)
+
+
+def fit(
+    train: Rows, contract: Contract, params: BuildParams, threads: int
+) -> tuple[Model, list[Trial]]:
+    """Fit preprocessing and estimator on the training rows; calibrate nothing yet."""
+    chosen = params.train
+    estimator = make_estimator(
+        chosen.estimator, chosen.params, task=contract.task, seed=chosen.seed
+    )
+    refuse_without_engine(estimator)
+    fitted = fit_program(train.columns, train.target, contract, traits(estimator), chosen)
+    steps = fitted.program.steps
+    native = {step.column for step in steps if type(step) is Category}
+    places = [place for place, name in enumerate(fitted.program.origin) if name in native]
+    arguments = declare_categories(estimator, places, fitted.matrix.shape[1])
+    trials = _search(estimator, fitted.matrix, train, contract.task, params, threads, arguments)
+    if trials:
+        estimator.set_params(**max(trials, key=lambda trial: trial.score).params)
+        refuse_without_engine(estimator)
+    _fit(estimator, fitted.matrix, train.target, arguments, threads)
+    return Model(fitted.program, estimator, Decision(list(contract.classes))), trials
+
+
+def _search(
+    estimator: Any,
+    matrix: Array,
+    train: Rows,
+    task: Task,
+    params: BuildParams,
+    threads: int,
+    arguments: dict[str, Any],
+) -> list[Trial]:
+    search, seed = params.train.search, params.train.seed
+    if search is None:
+        return []
+    return run_search(
+        estimator,
+        matrix,
+        train.target,
+        search=search,
+        task=task,
+        splitter=folds(params.prepare.split.method, task, search, seed, train.groups),
+        groups=train.groups,
+        seed=seed,
+        threads=threads,
+        fit_arguments=arguments,
+    )
+
+
+def _fit(
+    estimator: Any, matrix: Array, target: Array, arguments: dict[str, Any], threads: int
+) -> None:
+    # A forest grows its trees in parallel but is asked with one thread: with more it would add up
+    # their votes in any order.
+    is_forest = (
+        hasattr(estimator, "n_estimators") and estimator.get_params().get("n_jobs", 0) is None
+    )
+    if is_forest:
+        estimator.set_params(n_jobs=threads)
+    try:
+        estimator.fit(matrix, target, **arguments)
+    except refusals(estimator) as error:
+        raise PerennialError(
+            f"{type(estimator).__name__} refuses to be fitted: {reason(error)}",
+            where=PARAMS,
+            mend="correct the parameter, or the column, that it names",
+        ) from None
+    forget_machine(estimator)
+
+
+def decide(model: Model, validation: Rows, params: Train) -> Model:
+    """Choose calibration and threshold on the validation rows."""
+    scores = model.scores(model.program.encode(validation.columns))
+    decision = _decision(model.decision, scores, validation.target, params)
+    return Model(model.program, model.estimator, decision)
+
+
+def _decision(decision: Decision, scores: Array, target: Array, params: Train) -> Decision:
+    if not decision.classes:
+        return decision
+    curves = fit_calibration(params.calibration, scores, target)
+    decision = replace(decision, calibration=curves)
+    if len(decision.classes) > 2:
+        return decision
+    positive = decision.answers(scores)[:, 1]
+    return replace(decision, threshold=choose_threshold(params.threshold, target == 1, positive))
+
+
+def _baselines(
+    train: Rows, validation: Rows, contract: Contract, params: Train
+) -> tuple[CompiledModel, list[float]]:
+    linear = fit_linear(train.columns, train.target, contract, params)
+    scores = linear.scores(linear.program.encode(validation.columns))
+    decided = linear.with_decision(_decision(linear.decision, scores, validation.target, params))
+    return decided, fit_dummy(train.target, list(contract.classes))
+
+
+def compile_and_prove(
+    model: Model,
+    train: Rows,
+    validation: Rows,
+    contract: Contract,
+    params: Train,
+    threads: int,
+) -> tuple[CompiledModel, Parity]:
+    """Compile a fitted model, write it, load it again, and prove its parity."""
+    engine, options = compile_trees(model.estimator, contract.task, threads)
+    written = CompiledModel(model.program, engine, model.decision, "treelite", options)
+    with tempfile.TemporaryDirectory() as folder:
+        written.save(Path(folder))
+        compiled = compiled_model.load(Path(folder), threads)
+    matrix = trial_rows(model, engine, train, validation, params)
+    parity = prove_parity(
+        model,
+        compiled,
+        matrix,
+        tolerance=params.tolerance,
+        spread=float(np.std(train.target)) or 1.0,
+    )
+    return compiled, parity
+
+
+def trial_rows(
+    model: Model, engine: TreeliteEngine, train: Rows, validation: Rows, params: Train
+) -> Array:
+    """Encode the rows that parity is proved on: all of validation, and adversarial ones.
+
+    Half of the adversarial rows carry hostile raw values, half sit at split thresholds.
+    """
+    program = model.program
+    honest = program.encode(validation.columns)
+    count = params.adversarial_rows // 2
+    hostile = adversarial_columns(train.columns, program.types, count, params.seed)
+    rng = np.random.default_rng(params.seed)
+    drawn = honest[rng.integers(0, len(honest), params.adversarial_rows - count)]
+    points = split_points(engine.model, honest.shape[1])
+    sharp = at_split_points(drawn, points, program.dtype, params.seed)
+    return np.concatenate([honest, program.encode(hostile), sharp])
+
+
+def describe(trained: Trained, params: Train) -> dict[str, Any]:
+    """Describe training for `metrics/train.json`.
+
+    Parameters
+    ----------
+    trained : Trained
+        What was trained.
+    params : Train
+        With what parameters.
+
+    Returns
+    -------
+    dict
+        A JSON value.
+    """
+    program = trained.compiled.program
+    return {
+        "estimator": params.estimator,
+        "engine": trained.compiled.engine_name,
+        "features": len(program.types),
+        "matrix_columns": len(program.names),
+        "calibration": params.calibration if trained.model.decision.classes else "none",
+        "threshold": trained.model.decision.threshold,
+        "parity": {**asdict(trained.parity), "tolerance": f"{params.tolerance:g}"},
+        "search": [asdict(trial) for trial in trained.trials],
+    }

@@ -1,0 +1,127 @@
+"""The compiled model: a program, an engine and a decision, in a folder without pickle."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from perennial import jsonfile
+from perennial.columns import Columns
+from perennial.decision import Decision
+from perennial.program import Program
+
+FILE = "program.json"
+FORMAT = 1
+
+Array = NDArray[Any]
+
+#: Module and class of each engine; imported when a model needs it, for each has a price.
+_ENGINES = {
+    "treelite": ("perennial.engines.treelite", "TreeliteEngine"),
+    "linear": ("perennial.engines.linear", "LinearEngine"),
+}
+
+
+class Engine(Protocol):
+    """What runs a fitted model on a matrix."""
+
+    def scores(self, matrix: Array) -> Array:
+        """Score rows: (rows, features) to probabilities (rows, classes) or values (rows,)."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the model's own files into a folder."""
+        ...
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """What is judged and what is served.
+
+    Attributes
+    ----------
+    program : Program
+        Raw columns to matrix.
+    engine : Engine
+        Matrix to scores.
+    decision : Decision
+        Scores to answers.
+    engine_name : str
+        Name of the engine.
+    options : dict
+        What the engine needs beside its files.
+    """
+
+    program: Program
+    engine: Engine
+    decision: Decision
+    engine_name: str
+    options: dict[str, Any]
+
+    def with_decision(self, decision: Decision) -> CompiledModel:
+        """The same model with another decision."""
+        return replace(self, decision=decision)
+
+    def scores(self, matrix: Array) -> Array:
+        """Score an encoded matrix, uncalibrated; see `Engine.scores`."""
+        return self.engine.scores(self.program.cast(matrix))
+
+    def answers(self, columns: Columns) -> Array:
+        """Answer raw columns: probabilities (rows, classes), or values (rows,)."""
+        return self.decision.answers(self.scores(self.program.encode(columns)))
+
+    def save(self, folder: Path) -> None:
+        """Write the model into a folder that is there."""
+        self.engine.save(folder)
+        value = {
+            "format": FORMAT,
+            "engine": {"name": self.engine_name, "options": self.options},
+            "program": self.program.to_json(),
+            "decision": self.decision.to_json(),
+        }
+        jsonfile.write(folder / FILE, value)
+
+
+def load(folder: Path, threads: int = 1) -> CompiledModel:
+    """Load a compiled model.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder that `CompiledModel.save` wrote.
+    threads : int
+        Threads that one call may use; the answers do not depend on it.
+
+    Returns
+    -------
+    CompiledModel
+        Ready to answer.
+
+    Raises
+    ------
+    ValueError
+        If the folder was written by a newer version.
+    """
+    value = jsonfile.read(folder / FILE)
+    if value["format"] > FORMAT:
+        raise ValueError(f"{folder / FILE}: format {value['format']} is newer than {FORMAT}")
+    return CompiledModel(
+        program=Program.from_json(value["program"]),
+        engine=_engine(value["engine"], folder, threads),
+        decision=Decision.from_json(value["decision"]),
+        engine_name=value["engine"]["name"],
+        options=value["engine"]["options"],
+    )
+
+
+def _engine(described: Mapping[str, Any], folder: Path, threads: int) -> Engine:
+    module, name = _ENGINES[described["name"]]
+    engine: Engine = getattr(importlib.import_module(module), name).load(
+        folder, described["options"], threads
+    )
+    return engine

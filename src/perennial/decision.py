@@ -1,0 +1,170 @@
+"""From scores to answers: calibration, rounding, threshold, class."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Array = NDArray[Any]
+
+#: Decimals of an answered probability. The ninth is far below what a model knows and far above
+#: what two processors' arithmetic differ by, so the same question has the same answer everywhere.
+DECIMALS = 9
+
+#: Bits of an answered number that count, for the same reason.
+BITS = 30
+
+_TINY = 1e-12
+
+
+@dataclass(frozen=True)
+class Sigmoid:
+    """Platt's calibration on the log odds: ``sigmoid(slope * logit(p) + intercept)``.
+
+    Source: Platt 1999; on log odds as in Kull, Silva Filho & Flach 2017.
+    """
+
+    slope: float
+    intercept: float
+
+    def apply(self, probability: Array) -> Array:
+        """Calibrate probabilities of any shape."""
+        inside = np.clip(probability, _TINY, 1 - _TINY)
+        return sigmoid(self.slope * np.log(inside / (1 - inside)) + self.intercept)
+
+
+@dataclass(frozen=True)
+class Isotonic:
+    """Isotonic calibration: straight lines between knots, level outside.
+
+    Source: Zadrozny & Elkan 2002.
+    """
+
+    x: list[float]
+    y: list[float]
+
+    def apply(self, probability: Array) -> Array:
+        """Calibrate probabilities of any shape."""
+        return np.asarray(np.interp(probability, self.x, self.y))
+
+
+Curve = Sigmoid | Isotonic
+_CURVES: dict[str, type[Any]] = {"sigmoid": Sigmoid, "isotonic": Isotonic}
+
+
+@dataclass(frozen=True)
+class Decision:
+    """How scores become answers.
+
+    Attributes
+    ----------
+    classes : list
+        Class of each probability column; the positive one last when there are two. Empty for a
+        regression.
+    threshold : float or None
+        Least probability of the positive class that is answered with it; binary tasks only.
+    calibration : list
+        One curve for a binary task, one a class for a multiclass task, none for no calibration.
+    """
+
+    classes: list[Any]
+    threshold: float | None = None
+    calibration: tuple[Curve, ...] = ()
+
+    def answers(self, scores: Array) -> Array:
+        """Calibrate and round.
+
+        Parameters
+        ----------
+        scores : numpy.ndarray
+            Probabilities, shape (rows, classes), or values, shape (rows,), for a regression.
+
+        Returns
+        -------
+        numpy.ndarray
+            Of the same shape: probabilities to nine decimals, values to thirty bits.
+        """
+        if not self.classes:
+            return _round_bits(scores)
+        return np.round(self._calibrated(scores), DECIMALS) + 0.0
+
+    def labels(self, answers: Array) -> Array:
+        """Choose a class for each row of answered probabilities.
+
+        Parameters
+        ----------
+        answers : numpy.ndarray
+            What `answers` returned.
+
+        Returns
+        -------
+        numpy.ndarray
+            Classes, shape (rows,); for a regression the values themselves.
+        """
+        if not self.classes:
+            return answers
+        return np.array(self.classes)[self.codes(answers)]
+
+    def codes(self, answers: Array) -> NDArray[np.intp]:
+        """Place in `classes` of the class of each row. Takes what `answers` returned."""
+        if self.threshold is not None:
+            return (answers[:, 1] >= self.threshold).astype(np.intp)
+        return np.argmax(answers, axis=1)
+
+    def _calibrated(self, scores: Array) -> Array:
+        if not self.calibration:
+            return scores
+        if len(self.classes) == 2:
+            positive = self.calibration[0].apply(scores[:, 1])
+            return np.stack([1 - positive, positive], axis=1)
+        curves = enumerate(self.calibration)
+        apart = np.stack([curve.apply(scores[:, k]) for k, curve in curves], axis=1)
+        total = _row_sums(apart)
+        return np.where(total > 0, apart / np.where(total > 0, total, 1), 1 / len(self.classes))
+
+    def to_json(self) -> dict[str, Any]:
+        """Describe the decision as a JSON value."""
+        return {
+            "classes": self.classes,
+            "threshold": self.threshold,
+            "calibration": [
+                {"curve": type(curve).__name__.lower(), **asdict(curve)}
+                for curve in self.calibration
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Decision:
+        """Rebuild a decision from `to_json`'s value."""
+        curves = [dict(curve) for curve in value["calibration"]]
+        return cls(
+            classes=list(value["classes"]),
+            threshold=value["threshold"],
+            calibration=tuple(_CURVES[curve.pop("curve")](**curve) for curve in curves),
+        )
+
+
+def sigmoid(margin: Array) -> Array:
+    """Logistic function, without overflow. Takes and returns any shape."""
+    small = np.exp(-np.abs(margin))
+    return np.where(margin >= 0, 1 / (1 + small), small / (1 + small))
+
+
+def softmax(margins: Array) -> Array:
+    """Softmax over the last axis: (rows, classes) to the same shape."""
+    powers = np.exp(margins - margins.max(axis=1, keepdims=True))
+    return np.asarray(powers / _row_sums(powers))
+
+
+def _row_sums(matrix: Array) -> Array:
+    # In a fixed order, column by column: a sum over an axis may take another on another processor.
+    return np.cumsum(matrix, axis=1)[:, -1:]
+
+
+def _round_bits(values: Array) -> Array:
+    mantissa, exponent = np.frexp(values)
+    return np.ldexp(np.rint(np.ldexp(mantissa, BITS)), exponent - BITS) + 0.0
