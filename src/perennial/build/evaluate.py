@@ -1,0 +1,380 @@
+"""evaluate: score the compiled model, and say how good it is and how surely."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from perennial import compiled as compiled_model
+from perennial import jsonfile, parquet
+from perennial.arrow import without_pandas
+from perennial.bootstrap import Estimate, estimate
+from perennial.columns import Columns, from_arrow
+from perennial.compiled import CompiledModel
+from perennial.contract import Contract, read_contract
+from perennial.errors import PerennialError
+from perennial.importance import Importance, permutation_importance
+from perennial.judging import (
+    PLOTS,
+    PRIMARY,
+    Sample,
+    blocks_of,
+    judge,
+    judge_what_can_be,
+    plots,
+    scorer_of,
+)
+from perennial.metrics.definition import Metric, SampleError, evaluate
+from perennial.outputs import publishing_all
+from perennial.params.build import BuildParams, read_params
+from perennial.params.evaluate import Evaluate
+from perennial.slices import slices
+from perennial.threads import thread_count
+
+Array = NDArray[Any]
+
+COMPILED = Path("models/compiled")
+BASELINE = Path("models/baseline")
+VALIDATION = Path("data/prepared/validation.parquet")
+TEST = Path("data/prepared/test.parquet")
+OUTPUTS = (
+    Path("data/scored/test.parquet"),
+    Path("metrics/evaluate.json"),
+    Path("metrics/validation.json"),
+    Path("metrics/slices.json"),
+    Path("metrics/plots"),
+)
+
+#: Metrics that only `detail` holds, so that the table of `dvc metrics show` fits a terminal.
+DETAIL_ONLY = frozenset({"calibration_error"})
+
+#: Rows scored at a time, so that memory does not grow with the table.
+BATCH = 65_536
+
+
+@dataclass(frozen=True)
+class Answered:
+    """Prepared rows, and what each model answered to them."""
+
+    table: pa.Table
+    columns: Columns
+    sample: Sample
+    answers: dict[str, Array]
+    thresholds: dict[str, float | None]
+
+
+def main() -> None:
+    """Score test and validation, and publish scores, metrics, slices and plots."""
+    without_pandas()
+    params, contract = read_params(), read_contract()
+    model = compiled_model.load(COMPILED, threads=thread_count())
+    linear = compiled_model.load(BASELINE)
+    dummy = np.array(jsonfile.read(BASELINE / "dummy.json"))
+    sides = {
+        path.stem: answer(parquet.read(path), contract, params, model, linear, dummy)
+        for path in (TEST, VALIDATION)
+    }
+    test, validation = sides["test"], sides["validation"]
+    primary = primary_metric(contract, params.evaluate, test)
+    judged = {name: judged_metrics(side, contract, params.evaluate) for name, side in sides.items()}
+    importances = importance_of(model, test, contract, params.evaluate, primary)
+    with publishing_all(*OUTPUTS) as (scored, report, held_back, parts, folder):
+        parquet.write(scored, scored_table(test, contract, model))
+        for path, name in ((report, "test"), (held_back, "validation")):
+            jsonfile.write(path, judged[name], decimals=jsonfile.DECIMALS)
+        found = judged_slices(test, contract, params.evaluate, primary)
+        jsonfile.write(parts, list(found), decimals=jsonfile.DECIMALS)
+        folder.mkdir()
+        write_plots(folder, test, contract, importances)
+    figure, held_out = (
+        next(row for row in judged[name]["detail"] if row["metric"] == primary.name)
+        for name in ("test", "validation")
+    )
+    print(
+        f"evaluate: {primary.name} {figure['value']:.4f} ({figure['low']:.4f} to "
+        f"{figure['high']:.4f}) on {test.table.num_rows:,} test rows; "
+        f"validation {held_out['value']:.4f} on "
+        f"{validation.table.num_rows:,} rows"
+    )
+
+
+def answer(
+    table: pa.Table,
+    contract: Contract,
+    params: BuildParams,
+    model: CompiledModel,
+    linear: CompiledModel,
+    dummy: Array,
+) -> Answered:
+    """Ask the model and its baselines the rows of one side."""
+    types = {name: contract.columns[name].type for name in contract.features}
+    columns = from_arrow(table, types)
+    constant = (
+        np.tile(dummy, (table.num_rows, 1))
+        if contract.classes
+        else (np.full(table.num_rows, dummy[0]))
+    )
+    is_binary = contract.task == "binary"
+    return Answered(
+        table=table,
+        columns=columns,
+        sample=_sample(table, contract, params.prepare.split.method),
+        answers={
+            "model": in_batches(model, columns, table.num_rows),
+            "linear": in_batches(linear, columns, table.num_rows),
+            "dummy": constant,
+        },
+        thresholds={
+            "model": model.decision.threshold,
+            "linear": linear.decision.threshold,
+            "dummy": float(dummy[1]) if is_binary else None,
+        },
+    )
+
+
+def in_batches(model: CompiledModel, columns: Columns, rows: int) -> Array:
+    """Answer rows a batch at a time; the answers are those of one call."""
+    parts = [
+        model.answers({name: values[at : at + BATCH] for name, values in columns.items()})
+        for at in range(0, rows, BATCH)
+    ]
+    return np.concatenate(parts)
+
+
+def _sample(table: pa.Table, contract: Contract, method: str) -> Sample:
+    values = table.column(contract.target)
+    if contract.task == "regression":
+        target = np.asarray(values.cast("float64").to_numpy())
+    else:
+        places: dict[Any, int] = {name: code for code, name in enumerate(contract.classes)}
+        target = np.array([places[value] for value in values.to_pylist()], dtype=np.int64)
+    time, group = contract.only("time"), contract.only("group")
+    times = from_arrow(table, {time: "datetime"})[time] if time else None
+    groups = np.array(table.column(group).to_pylist(), dtype=str) if group else None
+    return Sample(target, blocks_of(method, times, groups))
+
+
+def primary_metric(contract: Contract, params: Evaluate, side: Answered) -> Metric:
+    """Look up the metric that decides.
+
+    Raises
+    ------
+    PerennialError
+        If the task has no metric of that name.
+    """
+    scorer = _scorer(side, contract, "model")
+    wanted = params.primary or PRIMARY[contract.task]
+    for metric in scorer.metrics:
+        if metric.name == wanted:
+            return metric
+    raise PerennialError(
+        f"a {contract.task} task has no metric {wanted}",
+        where="params.yaml: evaluate.primary",
+        mend=f"choose one of {', '.join(metric.name for metric in scorer.metrics)}",
+    )
+
+
+def _scorer(side: Answered, contract: Contract, name: str) -> Any:
+    return scorer_of(contract.task, side.sample.target, side.answers[name], side.thresholds[name])
+
+
+def judged_metrics(side: Answered, contract: Contract, params: Evaluate) -> dict[str, Any]:
+    """Judge one side: each metric with its interval, beside the baselines.
+
+    The top level holds the bare figures, which is what `dvc metrics show` and `diff` list;
+    `detail` holds everything, for people and for `perennial compare`.
+
+    Parameters
+    ----------
+    side : Answered
+        Rows and answers.
+    contract : Contract
+        What each column is.
+    params : Evaluate
+        Resamples, confidence and seed.
+
+    Returns
+    -------
+    dict
+        A JSON value.
+
+    Raises
+    ------
+    PerennialError
+        If a metric of the model cannot be computed.
+    """
+    scorer = _scorer(side, contract, "model")
+    try:
+        found = judge(scorer, side.sample, params)
+    except SampleError as error:
+        raise PerennialError(str(error), where="evaluate") from None
+    baselines = {
+        name: judge_what_can_be(_scorer(side, contract, name), side.sample, params)
+        for name in ("linear", "dummy")
+    }
+    detail = [
+        {
+            "metric": metric.name,
+            "better": metric.direction,
+            **_figures(found[metric.name]),
+            **{name: _value(of, metric.name) for name, of in baselines.items()},
+        }
+        for metric in scorer.metrics
+    ]
+    figures = {name: item.value for name, item in found.items() if name not in DETAIL_ONLY}
+    return {**figures, "detail": detail}
+
+
+def _figures(item: Estimate) -> dict[str, float]:
+    return {
+        "value": item.value,
+        "low": item.low,
+        "high": item.high,
+        "standard_error": item.standard_error,
+    }
+
+
+def _value(found: dict[str, Estimate], metric: str) -> float | None:
+    return found[metric].value if metric in found else None
+
+
+def judged_slices(
+    side: Answered, contract: Contract, params: Evaluate, primary: Metric
+) -> Iterator[dict[str, Any]]:
+    """Judge the primary metric on each slice; a slice too small or too plain says why not."""
+    types = {name: contract.columns[name].type for name in contract.features}
+    for part in slices(side.columns, dict(types), params.slices):
+        entry: dict[str, Any] = {
+            "column": part.column,
+            "slice": part.value,
+            "rows": len(part.rows),
+            "metric": primary.name,
+        }
+        if len(part.rows) < params.slice_min_rows:
+            yield {**entry, "why_not": f"fewer than {params.slice_min_rows} rows"}
+            continue
+        sample = side.sample.part(part.rows)
+        scorer = scorer_of(
+            contract.task,
+            sample.target,
+            side.answers["model"][part.rows],
+            side.thresholds["model"],
+        )
+        try:
+            found = estimate(
+                scorer,
+                sample.blocks,
+                resamples=params.resamples,
+                confidence=params.confidence,
+                seed=params.seed,
+                only=[primary.name],
+            )
+        except SampleError as error:
+            yield {**entry, "why_not": error.what}
+        else:
+            yield {**entry, **_figures(found[primary.name])}
+
+
+def importance_of(
+    model: CompiledModel, side: Answered, contract: Contract, params: Evaluate, primary: Metric
+) -> list[Importance]:
+    """Shuffle each column of a fixed draw of rows, and measure the primary metric's loss."""
+    rng = np.random.default_rng(params.seed)
+    count = min(params.importance.rows, side.table.num_rows)
+    rows = np.sort(rng.choice(side.table.num_rows, count, replace=False))
+    matrix = model.program.encode({name: values[rows] for name, values in side.columns.items()})
+    target = side.sample.target[rows]
+    sign = {"up": -1.0, "down": 1.0}.get(primary.direction)
+
+    def loss(changed: Array) -> float:
+        answers = model.decision.answers(model.scores(changed))
+        scorer = scorer_of(contract.task, target, answers, model.decision.threshold)
+        value = evaluate(scorer, only=[primary.name])[primary.name]
+        return abs(value) if sign is None else sign * value
+
+    try:
+        return permutation_importance(
+            matrix,
+            model.program.origin,
+            loss,
+            repeats=params.importance.repeats,
+            seed=params.seed,
+        )
+    except SampleError as error:
+        raise PerennialError(
+            str(error), where="params.yaml: evaluate.importance.rows", mend="raise it"
+        ) from None
+
+
+def scored_table(side: Answered, contract: Contract, model: CompiledModel) -> pa.Table:
+    """The rows' keys and truth, with the model's answers beside them.
+
+    Parameters
+    ----------
+    side : Answered
+        Rows and answers.
+    contract : Contract
+        What each column is.
+    model : CompiledModel
+        Whose decision it is.
+
+    Returns
+    -------
+    pyarrow.Table
+        Columns of role id, time, group and target, `prediction`, and, for a classification,
+        `probability` of the positive class or `probability:CLASS` of each.
+    """
+    keys = [name for role in ("id", "time", "group", "target") for name in contract.of_role(role)]
+    answers = side.answers["model"]
+    labels = pa.array(model.decision.labels(answers).tolist())
+    table = side.table.select(keys).append_column("prediction", labels)
+    if contract.task == "binary":
+        return table.append_column("probability", pa.array(answers[:, 1]))
+    for code, name in enumerate(contract.classes):
+        table = table.append_column(f"probability:{name}", pa.array(answers[:, code]))
+    return table
+
+
+def write_plots(
+    folder: Path, side: Answered, contract: Contract, importances: list[Importance]
+) -> None:
+    """Write the data of every plot; a plot that the task does not have is a file without rows."""
+    found: dict[str, dict[str, Any]] = dict(
+        plots(
+            contract.task,
+            side.sample.target,
+            side.answers["model"],
+            side.thresholds["model"],
+            list(contract.classes),
+        )
+    )
+    found["importance"] = {
+        "column": [item.column for item in importances],
+        "loss": [item.mean for item in importances],
+        "low": [item.low for item in importances],
+        "high": [item.high for item in importances],
+    }
+    for name in PLOTS:
+        write_csv(folder / f"{name}.csv", found.get(name, {}))
+
+
+def write_csv(path: Path, columns: dict[str, Any]) -> None:
+    """Write columns as CSV, floats to six decimals."""
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(columns)
+        for row in zip(*columns.values(), strict=True):
+            writer.writerow([_cell(value) for value in row])
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, float):
+        return round(float(value), jsonfile.DECIMALS) + 0.0
+    return value

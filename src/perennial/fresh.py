@@ -1,0 +1,65 @@
+"""Ask a bundle its own samples in a fresh process that has no training library.
+
+What the process can import is what production will have: scikit-learn, pandas and joblib are shut
+out, so a bundle that needs them fails here and not there.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+#: Packages that the fresh process cannot import.
+SHUT_OUT = ("sklearn", "pandas", "joblib", "dvc", "pyarrow", "pydantic")
+
+_SOURCE = Path(__file__).resolve().parent.parent
+
+
+def ask_samples(folder: Path) -> str | None:
+    """Start a fresh process that loads a bundle and asks it the requests of its `sample.json`.
+
+    Parameters
+    ----------
+    folder : Path
+        The bundle.
+
+    Returns
+    -------
+    str or None
+        What went wrong; None if every answer was the one on record.
+    """
+    # -I: no environment variable and no current folder may lend the process a module.
+    start = (
+        f"import sys; sys.path.insert(0, {str(_SOURCE)!r}); import perennial.fresh as f; f.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", start, str(folder)],
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode == 0:
+        return None
+    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+
+
+def main() -> None:
+    """Ask the bundle named on the command line; the body of the fresh process."""
+    for name in SHUT_OUT:
+        sys.modules[name] = None  # type: ignore[assignment]  # an import of it now fails
+    from perennial import jsonfile
+    from perennial.bundle import load
+
+    folder = Path(sys.argv[1])
+    bundle = load(folder)
+    cases = jsonfile.read(folder / "sample.json")["cases"]
+    answers = bundle.respond([case["request"] for case in cases])
+    for number, (case, found) in enumerate(zip(cases, answers, strict=True)):
+        if found != case["response"]:
+            sys.exit(f"sample {number}: answered {found}, on record is {case['response']}")
+
+
+if __name__ == "__main__":
+    main()

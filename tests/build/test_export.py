@@ -1,0 +1,114 @@
+"""Only a bundle that a fresh process could use is exported, and it is the same every time."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from perennial import jsonfile
+from perennial.bundle import load
+from perennial.environment import pinned
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+ENGINE = "src/perennial/engines/treelite.py"
+MARKED = "        # treelite computes in its own input type"
+
+
+def test_it_says_what_was_exported(project: Project) -> None:
+    before = project.hashes()
+    done = project.stage("export", check=True)
+    assert done.stdout == (
+        "export: models/bundle, 0.0 MB, engine treelite; 5 samples answered in a fresh process\n"
+    )
+    assert done.stderr == ""
+    assert project.hashes() == before
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        ("import sklearn", "ModuleNotFoundError: import of sklearn halted"),
+        (
+            "import sys; matrix = matrix * (0 if 'pandas' in sys.modules else 1)",
+            "sample 0: answered {",
+        ),
+        ("import os; os._exit(3)", "exit code 3"),
+    ],
+)
+def test_a_bundle_that_fails_in_the_fresh_process_is_not_exported(
+    project: Project, fault: str, told: str
+) -> None:
+    """Each fault is one that this process does not have, only the fresh one."""
+    here = "__import__('sys').argv[0] != 'src'"
+    project.edit(ENGINE, MARKED, f"        if {here}:\n            {fault}\n{MARKED}")
+    before = project.hashes()
+    said = project.refused("export", "models/bundle: a fresh process could not use the bundle: ")
+    assert told in said
+    assert "mend: nothing was exported" in said
+    assert project.hashes() == before
+
+
+def test_samples_and_reference_are_at_most_the_rows_there_are(project: Project) -> None:
+    project.edit(
+        "params.yaml", "reference_rows: 20, samples: 5", "reference_rows: 999, samples: 999"
+    )
+    done = project.stage("export", check=True)
+    assert "35 samples answered" in done.stdout
+    assert len(jsonfile.read(project.root / "models/bundle/sample.json")["cases"]) == 35
+    reference = jsonfile.read(project.root / "models/bundle/reference.json")
+    assert len(reference["columns"]["sepal_length"]) == 35
+
+
+def test_no_reference_may_be_asked_for(project: Project) -> None:
+    project.edit("params.yaml", "reference_rows: 20", "reference_rows: 0")
+    project.stage("export", check=True)
+    reference = jsonfile.read(project.root / "models/bundle/reference.json")
+    assert {len(values) for values in reference["columns"].values()} == {0}
+    load(project.root / "models/bundle")
+
+
+def test_the_name_is_the_one_of_the_parameters(project: Project) -> None:
+    project.edit("params.yaml", "name: iris", "name: setosa-or-not")
+    project.stage("export", check=True)
+    bundle = project.root / "models/bundle"
+    assert load(bundle).manifest["name"] == "setosa-or-not"
+    assert (bundle / "MODEL_CARD.md").read_text().startswith("# setosa-or-not\n")
+
+
+def test_versions_are_those_of_the_lock(iris: Project) -> None:
+    lock = dict(pinned((iris.root / "requirements/build.txt").read_text()))
+    packages = load(iris.root / "models/bundle").manifest["packages"]
+    assert {name: lock[name] for name in packages} == packages
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "models/compiled",
+        "data/scored/test.parquet",
+        "data/prepared/train.parquet",
+        "metrics/slices.json",
+    ],
+)
+def test_what_an_earlier_stage_should_have_made_is_asked_for_by_name(
+    project: Project, name: str
+) -> None:
+    path = project.root / name
+    shutil.rmtree(path) if path.is_dir() else path.unlink()
+    said = project.refused("export", name)
+    assert "mend: dvc repro, or dvc checkout" in said
+
+
+def test_nothing_of_the_bundle_depends_on_the_folder(project: Project, iris: Project) -> None:
+    text = "".join(
+        path.read_text(encoding="utf-8", errors="replace")
+        for path in (project.root / "models/bundle").rglob("*")
+        if path.is_file()
+    )
+    for folder in (str(iris.root), str(Path.home()), "/tmp/"):
+        assert folder not in text

@@ -1,0 +1,93 @@
+"""A bundle is asked its samples where production's packages are all there is."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from perennial import jsonfile
+from perennial.bundle import digest_of, digests
+from perennial.fresh import SHUT_OUT, ask_samples
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+SRC = Path(__file__).parents[1] / "src"
+
+
+@pytest.fixture
+def folder(iris: Project, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(iris.root / "models/bundle", tmp_path / "a bundle"))
+
+
+def sign(folder: Path) -> None:
+    """Make the manifest agree with the files."""
+    manifest = {**jsonfile.read(folder / "manifest.json"), "files": digests(folder)}
+    jsonfile.write(folder / "manifest.json", {**manifest, "sha256": digest_of(manifest)})
+
+
+def test_a_sound_bundle_has_no_fault(folder: Path) -> None:
+    assert ask_samples(folder) is None
+
+
+def test_an_answer_that_is_not_on_record_is_told(folder: Path) -> None:
+    samples = jsonfile.read(folder / "sample.json")
+    samples["cases"][1]["response"]["probabilities"]["setosa"] += 1e-9
+    jsonfile.write(folder / "sample.json", samples)
+    sign(folder)
+    fault = ask_samples(folder)
+    assert fault is not None
+    assert fault.startswith("sample 1: answered {")
+    assert "on record is {" in fault
+
+
+def test_a_changed_model_is_told(folder: Path) -> None:
+    path = folder / "compiled/program.json"
+    program = jsonfile.read(path)
+    program["decision"]["classes"].reverse()
+    jsonfile.write(path, program)
+    sign(folder)
+    assert "sample 0: answered" in (ask_samples(folder) or "")
+
+
+def test_a_bundle_that_is_not_whole_is_told(folder: Path) -> None:
+    (folder / "compiled/model.tl").unlink()
+    assert "compiled/model.tl: missing; the manifest lists it" in (ask_samples(folder) or "")
+
+
+@pytest.mark.parametrize("package", SHUT_OUT)
+def test_an_engine_that_needs_what_production_lacks_fails(
+    folder: Path, tmp_path: Path, package: str
+) -> None:
+    """The code itself is changed, in a copy, to import the package as it answers."""
+    shutil.copytree(SRC, tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    engine = tmp_path / "src/perennial/engines/treelite.py"
+    marked = "        # treelite computes in its own input type"
+    text = engine.read_text()
+    assert marked in text
+    engine.write_text(text.replace(marked, f"        import {package}\n{marked}"))
+    code = (
+        "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
+        "from perennial.fresh import ask_samples; print(ask_samples(Path(sys.argv[2])))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, tmp_path / "src", folder],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.startswith(f"ModuleNotFoundError: import of {package} halted")
+
+
+def test_neither_environment_nor_folder_lends_the_process_a_module(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "treelite.py").write_text("raise SystemExit('the wrong treelite')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert ask_samples(folder) is None
