@@ -1,0 +1,211 @@
+"""From a table in a folder to a bundle by one `dvc repro`, and DVC's own commands afterwards."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from perennial import jsonfile
+from perennial.bundle import load
+from perennial.judging import PLOTS
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+ROOT = Path(__file__).parents[2]
+STAGES = ["collect", "prepare", "train", "evaluate", "export"]
+PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
+
+
+def ran(project: Project, **options: Any) -> list[str]:
+    """Run the pipeline, and give the stages that ran."""
+    said = project.dvc("repro", **options).stdout
+    return [name for name in STAGES if f"Running stage '{name}':" in said]
+
+
+class TestRun:
+    def test_a_table_becomes_a_bundle_that_answers(self, iris: Project) -> None:
+        bundle = load(iris.root / "models/bundle")
+        request = {
+            "sepal_length": 5.0,
+            "sepal_width": 3.4,
+            "petal_length": 1.5,
+            "petal_width": 0.2,
+        }
+        assert bundle.predict([request]).tolist() == ["setosa"]
+        assert jsonfile.read(iris.root / "metrics/evaluate.json")["accuracy"] > 0.9
+
+    def test_every_output_is_recorded_and_nothing_lies_about(self, iris: Project) -> None:
+        assert iris.git("status", "--porcelain") == ""
+        assert not [name for name in iris.files() if "partial" in name]
+        lock = YAML(typ="safe").load(iris.root / "dvc.lock")
+        outs = {out["path"] for stage in lock["stages"].values() for out in stage["outs"]}
+        for name in iris.hashes():
+            assert any(name == out or name.startswith(f"{out}/") for out in outs), name
+
+    def test_nothing_runs_twice(self, project: Project) -> None:
+        assert ran(project) == []
+        assert "up to date" in project.dvc("status").stdout
+
+    def test_data_are_dvcs_and_metrics_are_gits(self, iris: Project) -> None:
+        tracked = iris.git("ls-files").splitlines()
+        assert {"metrics/evaluate.json", "metrics/plots/roc.csv", "metrics/data.json"} <= {*tracked}
+        assert not [name for name in tracked if name.endswith((".parquet", ".joblib", ".tl"))]
+
+    def test_a_failed_run_tells_why_and_how_to_have_back_what_was_lost(
+        self, project: Project
+    ) -> None:
+        before = project.hashes()
+        project.edit("params.yaml", "max_iter: 10", "max_itre: 10")
+        done = project.dvc("repro", check=False)
+        assert done.returncode != 0
+        assert "max_itre" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert "Running stage 'evaluate'" not in done.stdout
+        assert project.hashes() != before
+        (commands,) = [line for line in done.stderr.splitlines() if "git restore" in line]
+        project.run("sh", "-c", commands, check=True)
+        assert project.hashes() == before
+        project.edit("params.yaml", "max_itre: 10", "max_iter: 10")
+        assert ran(project) == []
+
+
+class TestWhatRunsAgain:
+    @pytest.mark.parametrize(
+        ("old", "new", "stages"),
+        [
+            ("resamples: 200", "resamples: 201", ["evaluate", "export"]),
+            ("samples: 5", "samples: 6", ["export"]),
+        ],
+    )
+    def test_a_parameter_runs_the_stages_that_read_it_and_none_before(
+        self, project: Project, old: str, new: str, stages: list[str]
+    ) -> None:
+        project.edit("params.yaml", old, new)
+        assert ran(project) == stages
+
+    @pytest.mark.parametrize(
+        ("path", "first"),
+        [
+            ("src/perennial/card.py", "export"),
+            ("src/perennial/slices.py", "evaluate"),
+            ("src/perennial/preprocessing.py", "train"),
+            ("src/perennial/profile.py", "prepare"),
+            ("src/perennial/yamlfile.py", "collect"),
+            ("requirements/build.txt", "collect"),
+            ("data/contract.yaml", "collect"),
+        ],
+    )
+    def test_a_file_concerns_the_stages_that_use_it(
+        self, project: Project, path: str, first: str
+    ) -> None:
+        with (project.root / path).open("a") as file:
+            file.write("# another line\n")
+        changed = json.loads(project.dvc("status", "--json").stdout)
+        own = [name for name in STAGES if any(path in str(item) for item in changed.get(name, []))]
+        assert own[0] == first
+
+    def test_what_no_stage_reads_concerns_none(self, project: Project) -> None:
+        project.write("src/perennial/params/gate.py", '"""Parameters of a gate."""\n')
+        project.write("src/perennial/review/gate.py", "from perennial.params import gate\n")
+        project.write("src/perennial/cli.py", "# another\n")
+        project.write("README.md", "# Mine\n")
+        assert "up to date" in project.dvc("status").stdout
+
+    def test_a_new_period_adds_its_file_and_changes_none(
+        self, cancer: Project, tmp_path: Path
+    ) -> None:
+        project = cancer.copy(tmp_path / "project")
+        raw = {name: text for name, text in project.hashes().items() if name.startswith("data/raw")}
+        assert len(raw) == 3
+        lines = (project.root / "data/landing/rows.csv").read_text().splitlines()
+        later = [line.replace(",2024-03-", ",2024-04-") for line in lines if ",2024-03-" in line]
+        assert len(later) > 100
+        project.write("data/landing/april.csv", "\n".join([lines[0], *later]) + "\n")
+        project.stage("collect", check=True)
+        after = {name: text for name, text in project.hashes().items() if name in raw}
+        assert after == raw
+        assert (project.root / "data/raw/2024-04.parquet").is_file()
+
+
+class TestDvcsOwnCommands:
+    def test_metrics_show_fits_a_terminal(self, iris: Project, cancer: Project) -> None:
+        for project in (iris, cancer):
+            said = project.dvc("metrics", "show").stdout.splitlines()
+            assert len(said) == 3, "a header, test and validation"
+            assert "metrics/evaluate.json" in said[1]
+            assert max(len(line.rstrip()) for line in said) <= 120
+
+    def test_plots_show_has_all_six_with_data(self, cancer: Project) -> None:
+        found = json.loads(cancer.dvc("plots", "show", "--json").stdout)
+        assert "errors" not in found
+        assert found["data"].keys() == {next(iter(plot)) for plot in PIPELINE["plots"]}
+        for name, (plot,) in found["data"].items():
+            text = json.dumps(plot["content"])
+            assert "<DVC_METRIC" not in text, f"{name}: an anchor of the template was left open"
+            assert len(plot["content"]["data"]["values"]) > 1
+
+    @pytest.mark.parametrize("name", ["iris", "diabetes"])
+    def test_plots_that_a_task_does_not_have_are_no_error(
+        self, name: str, request: pytest.FixtureRequest
+    ) -> None:
+        done = request.getfixturevalue(name).dvc("plots", "show", "--json")
+        found = json.loads(done.stdout)
+        assert "errors" not in found
+        assert done.stderr == ""
+        drawn = {plot for plot, parts in found["data"].items() if parts}
+        assert drawn == {
+            "iris": {"ROC curve", "Calibration", "Confusion", "Importance"},
+            "diabetes": {"Calibration", "Scores", "Importance"},
+        }.get(name)
+
+
+class TestDeclared:
+    """What dvc.yaml promises."""
+
+    def test_the_stages_are_those_that_src_starts(self) -> None:
+        assert list(PIPELINE["stages"]) == STAGES
+        for name, stage in PIPELINE["stages"].items():
+            assert stage["cmd"] == f"python src {name}"
+            assert stage["desc"].endswith(".")
+
+    @pytest.mark.parametrize("name", STAGES)
+    def test_each_parameter_exists(self, name: str) -> None:
+        params = YAML(typ="safe").load(ROOT / "params.yaml")
+        for key in PIPELINE["stages"][name]["params"]:
+            value = params
+            for part in key.split("."):
+                assert part in value, f"{name}: {key}"
+                value = value[part]
+
+    @pytest.mark.parametrize("name", STAGES)
+    def test_every_stage_depends_on_the_lock_and_the_contract(self, name: str) -> None:
+        deps = PIPELINE["stages"][name]["deps"]
+        assert {"requirements/build.txt", "data/contract.yaml", "src/__main__.py"} <= {*deps}
+
+    def test_what_a_review_reads_is_in_git_and_the_rest_in_dvc(self) -> None:
+        for name, stage in PIPELINE["stages"].items():
+            for out in [*stage["outs"], *stage.get("metrics", [])]:
+                path, options = next(iter(out.items())) if isinstance(out, dict) else (out, {})
+                assert (options.get("cache") is False) == path.startswith("metrics/"), (name, path)
+                assert not {"persist", "always_changed"} & options.keys()
+            assert "always_changed" not in stage
+
+    def test_each_plot_reads_a_file_that_evaluate_writes_by_columns_that_it_has(
+        self, cancer: Project
+    ) -> None:
+        read = set()
+        for plot in PIPELINE["plots"]:
+            ((_, body),) = plot.items()
+            ((path, columns),) = body["y"].items()
+            read.add(Path(path).stem)
+            with (cancer.root / path).open(newline="") as file:
+                header = next(csv.reader(file))
+            wanted = [body["x"], *([columns] if isinstance(columns, str) else columns)]
+            assert {*wanted} <= {*header}, path
+        assert read == {*PLOTS}
