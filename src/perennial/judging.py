@@ -72,14 +72,17 @@ def scorer_of(task: Task, target: Array, answers: Array, threshold: float | None
     return RegressionScores(target, answers)
 
 
-def judge(scorer: Scorer, sample: Sample, params: Evaluate) -> dict[str, Estimate]:
-    """Estimate every metric with its interval; see `perennial.bootstrap.estimate`."""
+def judge(
+    scorer: Scorer, sample: Sample, params: Evaluate, *, only: list[str] | None = None
+) -> dict[str, Estimate]:
+    """Estimate metrics with intervals, all or `only` some; see `perennial.bootstrap.estimate`."""
     return estimate(
         scorer,
         sample.blocks,
         resamples=params.resamples,
         confidence=params.confidence,
         seed=params.seed,
+        only=only,
     )
 
 
@@ -88,14 +91,7 @@ def judge_what_can_be(scorer: Scorer, sample: Sample, params: Evaluate) -> dict[
     wanted = [metric.name for metric in scorer.metrics]
     while wanted:
         try:
-            return estimate(
-                scorer,
-                sample.blocks,
-                resamples=params.resamples,
-                confidence=params.confidence,
-                seed=params.seed,
-                only=wanted,
-            )
+            return judge(scorer, sample, params, only=wanted)
         except MetricError as error:
             wanted.remove(error.metric)
     return {}

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from perennial import compiled as compiled_model
 from perennial import jsonfile, parquet
 from perennial.arrow import without_pandas
-from perennial.bootstrap import Estimate, estimate
+from perennial.bootstrap import Estimate
 from perennial.columns import Columns, from_arrow
 from perennial.compiled import CompiledModel
 from perennial.contract import Contract, read_contract
@@ -36,6 +36,7 @@ from perennial.outputs import publishing_all
 from perennial.params.build import BuildParams, read_params
 from perennial.params.evaluate import Evaluate
 from perennial.slices import slices
+from perennial.target import target_of
 from perennial.threads import thread_count
 
 Array = NDArray[Any]
@@ -149,16 +150,10 @@ def in_batches(model: CompiledModel, columns: Columns, rows: int) -> Array:
 
 
 def _sample(table: pa.Table, contract: Contract, method: str) -> Sample:
-    values = table.column(contract.target)
-    if contract.task == "regression":
-        target = np.asarray(values.cast("float64").to_numpy())
-    else:
-        places: dict[Any, int] = {name: code for code, name in enumerate(contract.classes)}
-        target = np.array([places[value] for value in values.to_pylist()], dtype=np.int64)
     time, group = contract.only("time"), contract.only("group")
     times = from_arrow(table, {time: "datetime"})[time] if time else None
     groups = np.array(table.column(group).to_pylist(), dtype=str) if group else None
-    return Sample(target, blocks_of(method, times, groups))
+    return Sample(target_of(table, contract), blocks_of(method, times, groups))
 
 
 def primary_metric(contract: Contract, params: Evaluate, side: Answered) -> Metric:
@@ -268,14 +263,7 @@ def judged_slices(
             side.thresholds["model"],
         )
         try:
-            found = estimate(
-                scorer,
-                sample.blocks,
-                resamples=params.resamples,
-                confidence=params.confidence,
-                seed=params.seed,
-                only=[primary.name],
-            )
+            found = judge(scorer, sample, params, only=[primary.name])
         except SampleError as error:
             yield {**entry, "why_not": error.what}
         else:

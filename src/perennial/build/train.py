@@ -43,6 +43,7 @@ from perennial.preprocessing import fit_program
 from perennial.program import Category
 from perennial.progress import Progress
 from perennial.search import Trial, folds, run_search
+from perennial.target import target_of
 from perennial.threads import thread_count
 from perennial.threshold import choose_threshold
 
@@ -120,15 +121,7 @@ def rows_of(table: pa.Table, contract: Contract) -> Rows:
     groups = None
     if group is not None:
         _, groups = np.unique(np.array(table.column(group).to_pylist(), str), return_inverse=True)
-    return Rows(from_arrow(table, types), _target(table, contract), groups)
-
-
-def _target(table: pa.Table, contract: Contract) -> Array:
-    values = table.column(contract.target)
-    if contract.task == "regression":
-        return np.asarray(values.cast("float64").to_numpy())
-    places: dict[Any, int] = {value: code for code, value in enumerate(contract.classes)}
-    return np.array([places[value] for value in values.to_pylist()], dtype=np.int64)
+    return Rows(from_arrow(table, types), target_of(table, contract), groups)
 
 
 def train_all(
