@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -148,11 +149,15 @@ def test_nothing_is_computed_on_wrong_ground(
     assert capsys.readouterr().err.startswith(f"made_up: {name}: ")
 
 
-def test_waiting_threads_do_not_spin_unless_asked_to(
+def test_waiting_threads_do_not_spin_on_a_busy_machine_unless_asked_to(
     run: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("OMP_WAIT_POLICY")
-    assert run(lambda: None) == 0
+    with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as busy:
+        try:
+            assert run(lambda: None) == 0
+        finally:
+            busy.kill()
     assert stage.os.environ["OMP_WAIT_POLICY"] == "passive"
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
     assert run(lambda: None) == 0

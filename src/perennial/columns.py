@@ -57,8 +57,13 @@ def _check_there(types: Mapping[str, str], names: Container[str]) -> None:
 
 
 def _from_arrow(column: Any, kind: str) -> Array:
-    if kind in {"category", "text"}:
+    if kind == "text":
         return np.array(column.to_pylist(), dtype=object)
+    if kind == "category":
+        # Rows share the few texts that there are, instead of each holding a copy.
+        coded = column.combine_chunks().dictionary_encode()
+        texts = np.array([*coded.dictionary.to_pylist(), None], dtype=object)
+        return np.asarray(texts[coded.indices.fill_null(len(texts) - 1).to_numpy()])
     if kind == "datetime":
         # pandas is not there to help, and a timestamp column's own buffer is what numpy wants.
         microseconds = column.cast("timestamp[us]").cast("int64")

@@ -49,6 +49,11 @@ class Number:
         return column[:, np.newaxis]
 
 
+class _Places(dict[Any, int]):
+    def __missing__(self, _: Any) -> int:
+        return -1
+
+
 @dataclass(frozen=True)
 class Category:
     """The place of a category in the list, from 0; a category not listed counts as missing."""
@@ -63,13 +68,12 @@ class Category:
         return [self.column]
 
     @cached_property
-    def _places(self) -> dict[Any, int]:
-        return {category: place for place, category in enumerate(self.categories)}
+    def _places(self) -> _Places:
+        return _Places((category, place) for place, category in enumerate(self.categories))
 
     def places(self, values: Array) -> NDArray[np.int64]:
         """Place of each value, -1 for one that is missing or not listed."""
-        get = self._places.get
-        return np.fromiter((get(value, -1) for value in values), np.int64, len(values))
+        return np.fromiter(map(self._places.__getitem__, values), np.int64, len(values))
 
     def apply(self, values: Array) -> Array:
         """Compute the matrix columns: (n,) object to (n, 1), NaN for missing."""

@@ -13,9 +13,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from perennial.arrow import pandas_hidden
 from perennial.environment import refuse_other_versions
 from perennial.errors import PerennialError
 from perennial.params.build import read_params
+from perennial.threads import others_running
 
 #: Durations and memory of each run. Ignored by git: facts of a machine are no output.
 LOG = Path(".perennial/stages.jsonl")
@@ -40,14 +42,16 @@ def run(name: str) -> int:
         The process's exit code: 0 done, 1 refused or failed, 130 interrupted.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    # Set before any library starts OpenMP: threads that spin while they wait made a fit ten times
-    # slower when something else was running.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # Set before any library starts OpenMP: threads that spin while they wait halve a fit's time on
+    # a quiet machine, and triple it where something else wants the cores.
+    if others_running() > 0:
+        os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     started = time.perf_counter()
     try:
         refuse_other_versions()
         read_params()
-        main: Callable[[], None] = importlib.import_module(f"perennial.build.{name}").main
+        with pandas_hidden():
+            main: Callable[[], None] = importlib.import_module(f"perennial.build.{name}").main
         main()
     except PerennialError as error:
         return _tell(name, str(error))

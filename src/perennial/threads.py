@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 
 def cores() -> int:
@@ -24,3 +25,19 @@ def thread_count() -> int:
     """
     asked = os.environ.get("OMP_NUM_THREADS", "")
     return int(asked) if asked.isdigit() and int(asked) > 0 else cores()
+
+
+def others_running() -> int:
+    """Tell how many other threads of this machine want a core at this moment.
+
+    Returns
+    -------
+    int
+        0 or more; 1 where the system does not say.
+    """
+    try:
+        # The fourth field of proc(5)'s loadavg: runnable entities, this thread among them.
+        runnable, _, _ = Path("/proc/loadavg").read_text().split()[3].partition("/")
+    except OSError:
+        return 1
+    return max(0, int(runnable) - 1)

@@ -79,6 +79,8 @@ class TestWhatRunsAgain:
     @pytest.mark.parametrize(
         ("old", "new", "stages"),
         [
+            ("{repeats: 2}", "{repeats: 3}", ["evaluate"]),
+            # The intervals in the bundle's model card are others then.
             ("resamples: 200", "resamples: 201", ["evaluate", "export"]),
             ("samples: 5", "samples: 6", ["export"]),
         ],

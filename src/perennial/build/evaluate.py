@@ -218,7 +218,7 @@ def judged_metrics(side: Answered, contract: Contract, params: Evaluate) -> dict
         {
             "metric": metric.name,
             "better": metric.direction,
-            **_figures(found[metric.name]),
+            **_figures(found[metric.name], params.confidence),
             **{name: _value(of, metric.name) for name, of in baselines.items()},
         }
         for metric in scorer.metrics
@@ -227,8 +227,9 @@ def judged_metrics(side: Answered, contract: Contract, params: Evaluate) -> dict
     return {**figures, "detail": detail}
 
 
-def _figures(item: Estimate) -> dict[str, float]:
+def _figures(item: Estimate, confidence: float) -> dict[str, float]:
     return {
+        "confidence": confidence,
         "value": item.value,
         "low": item.low,
         "high": item.high,
@@ -267,7 +268,7 @@ def judged_slices(
         except SampleError as error:
             yield {**entry, "why_not": error.what}
         else:
-            yield {**entry, **_figures(found[primary.name])}
+            yield {**entry, **_figures(found[primary.name], params.confidence)}
 
 
 def importance_of(
@@ -281,8 +282,10 @@ def importance_of(
     target = side.sample.target[rows]
     sign = {"up": -1.0, "down": 1.0}.get(primary.direction)
 
-    def loss(changed: Array) -> float:
-        answers = model.decision.answers(model.scores(changed))
+    def answers_to(changed: Array) -> Array:
+        return model.decision.answers(model.scores(changed))
+
+    def loss(answers: Array) -> float:
         scorer = scorer_of(contract.task, target, answers, model.decision.threshold)
         value = evaluate(scorer, only=[primary.name])[primary.name]
         return abs(value) if sign is None else sign * value
@@ -291,6 +294,7 @@ def importance_of(
         return permutation_importance(
             matrix,
             model.program.origin,
+            answers_to,
             loss,
             repeats=params.importance.repeats,
             seed=params.seed,

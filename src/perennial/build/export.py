@@ -122,7 +122,7 @@ def pack(folder: Path, facts: Facts) -> None:
         reports["slices"],
         reports["data"],
         reports["train"],
-        facts.params.evaluate.confidence,
+        reports["evaluate"]["detail"][0]["confidence"],
     )
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8", newline="\n")
     manifest["files"] = digests(folder)
