@@ -12,7 +12,7 @@ from perennial import curves
 from perennial.bootstrap import Estimate, estimate
 from perennial.contract import Task
 from perennial.metrics.binary import BinaryScores
-from perennial.metrics.definition import MetricError, Scorer
+from perennial.metrics.definition import MetricError, Scorer, evaluate
 from perennial.metrics.multiclass import MulticlassScores
 from perennial.metrics.regression import RegressionScores
 from perennial.params.evaluate import Evaluate
@@ -86,12 +86,12 @@ def judge(
     )
 
 
-def judge_what_can_be(scorer: Scorer, sample: Sample, params: Evaluate) -> dict[str, Estimate]:
-    """Estimate the metrics that have a value, for baselines: a constant answer lacks some."""
+def values_there_are(scorer: Scorer) -> dict[str, float]:
+    """Compute the metrics that have a value, for baselines: a constant answer lacks some."""
     wanted = [metric.name for metric in scorer.metrics]
     while wanted:
         try:
-            return judge(scorer, sample, params, only=wanted)
+            return evaluate(scorer, only=wanted)
         except MetricError as error:
             wanted.remove(error.metric)
     return {}

@@ -27,17 +27,18 @@ def thread_count() -> int:
     return int(asked) if asked.isdigit() and int(asked) > 0 else cores()
 
 
-def others_running() -> int:
-    """Tell how many other threads of this machine want a core at this moment.
+def is_busy() -> bool:
+    """Tell whether something else wants this machine's cores.
 
     Returns
     -------
-    int
-        0 or more; 1 where the system does not say.
+    bool
+        Whether another thread is running at this moment, or as many as there are cores were in the
+        last minute; true where the system does not say.
     """
     try:
         # The fourth field of proc(5)'s loadavg: runnable entities, this thread among them.
-        runnable, _, _ = Path("/proc/loadavg").read_text().split()[3].partition("/")
+        average, _, _, running, _ = Path("/proc/loadavg").read_text().split()
     except OSError:
-        return 1
-    return max(0, int(runnable) - 1)
+        return True
+    return float(average) >= cores() or int(running.partition("/")[0]) > 1

@@ -27,9 +27,9 @@ from perennial.judging import (
     Sample,
     blocks_of,
     judge,
-    judge_what_can_be,
     plots,
     scorer_of,
+    values_there_are,
 )
 from perennial.metrics.definition import Metric, SampleError, evaluate
 from perennial.outputs import publishing_all
@@ -211,15 +211,14 @@ def judged_metrics(side: Answered, contract: Contract, params: Evaluate) -> dict
     except SampleError as error:
         raise PerennialError(str(error), where="evaluate") from None
     baselines = {
-        name: judge_what_can_be(_scorer(side, contract, name), side.sample, params)
-        for name in ("linear", "dummy")
+        name: values_there_are(_scorer(side, contract, name)) for name in ("linear", "dummy")
     }
     detail = [
         {
             "metric": metric.name,
             "better": metric.direction,
             **_figures(found[metric.name], params.confidence),
-            **{name: _value(of, metric.name) for name, of in baselines.items()},
+            **{name: values.get(metric.name) for name, values in baselines.items()},
         }
         for metric in scorer.metrics
     ]
@@ -235,10 +234,6 @@ def _figures(item: Estimate, confidence: float) -> dict[str, float]:
         "high": item.high,
         "standard_error": item.standard_error,
     }
-
-
-def _value(found: dict[str, Estimate], metric: str) -> float | None:
-    return found[metric].value if metric in found else None
 
 
 def judged_slices(
