@@ -64,3 +64,17 @@ def test_only_the_seed_decides_and_the_matrix_stays() -> None:
     assert importances() == importances()
     assert importances(seed=1) != importances()
     np.testing.assert_array_equal(MATRIX, before)
+
+
+def test_a_row_is_asked_again_only_where_its_values_have_changed() -> None:
+    matrix = np.array([[1.0, np.nan], [1.0, np.nan], [1.0, 2.0], [1.0, 3.0]])
+    asked: list[int] = []
+
+    def answer(rows: NDArray[np.float64]) -> NDArray[np.float64]:
+        asked.append(len(rows))
+        return rows[:, 0]
+
+    permutation_importance(matrix, ["constant", "other"], answer, np.sum, repeats=5, seed=0)
+    whole, other = asked
+    assert whole == 4
+    assert 0 < other < 20

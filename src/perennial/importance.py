@@ -72,18 +72,38 @@ def permutation_importance(
         The most important first.
     """
     rng = np.random.default_rng(seed)
-    base = loss(answer(matrix))
+    answers = answer(matrix)
+    base = loss(answers)
     found = []
     for column in dict.fromkeys(origin):
         places = [place for place, name in enumerate(origin) if name == column]
         orders = [rng.permutation(len(matrix)) for _ in range(repeats)]
-        shuffled = np.concatenate([_shuffled(matrix, places, order) for order in orders])
-        losses = [loss(part) - base for part in np.split(answer(shuffled), repeats)]
+        losses = [
+            loss(part) - base
+            for part in np.split(_answers(matrix, answers, places, orders, answer), repeats)
+        ]
         found.append(Importance(column, sum(losses) / repeats, min(losses), max(losses)))
     return sorted(found, key=lambda item: (-item.mean, item.column))
 
 
-def _shuffled(matrix: Array, places: list[int], order: Array) -> Array:
-    shuffled = matrix.copy()
-    shuffled[:, places] = matrix[order][:, places]
-    return shuffled
+def _answers(
+    matrix: Array,
+    answers: Array,
+    places: list[int],
+    orders: list[Array],
+    answer: Callable[[Array], Array],
+) -> Array:
+    """Answers to the rows of every shuffle, one after the other.
+
+    A row that got a value like its own is not asked again: of a column with few values, that is
+    most of them.
+    """
+    own = np.tile(matrix, (len(orders), 1))
+    shuffled = own.copy()
+    shuffled[:, places] = np.concatenate([matrix[order][:, places] for order in orders])
+    is_same = (shuffled == own) | (np.isnan(shuffled) & np.isnan(own))
+    changed = np.flatnonzero(~is_same.all(axis=1))
+    found = np.concatenate([answers] * len(orders))
+    if len(changed):
+        found[changed] = answer(shuffled[changed])
+    return found
