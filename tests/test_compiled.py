@@ -95,7 +95,7 @@ class TestFolder:
     def test_a_newer_format_is_refused_and_the_file_named(self, folder: Path) -> None:
         value = jsonfile.read(folder / compiled.FILE)
         jsonfile.write(folder / compiled.FILE, {**value, "format": compiled.FORMAT + 1})
-        with pytest.raises(ValueError, match=r"program\.json: format 2 is newer than 1"):
+        with pytest.raises(ValueError, match=r"^program\.json: format 2 is newer than 1"):
             compiled.load(folder)
 
     def test_what_a_folder_holds(self, model: CompiledModel, folder: Path) -> None:

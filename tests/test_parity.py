@@ -111,7 +111,8 @@ class Answering:
 
 def changed_trees(engine: Any, tmp_path: Path, name: str, change: Callable[[Any], Any]) -> Any:
     engine.save(tmp_path)
-    copy = TreeliteEngine.load(tmp_path, {"link": "sigmoid"})
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    copy = TreeliteEngine.load(files, {"link": "sigmoid"})
     for number in range(copy.model.num_tree):
         tree = copy.model.get_tree_accessor(number)
         # What treelite gives is a view of what it is about to replace.

@@ -88,4 +88,20 @@ def read(path: Path) -> Any:
     object
         Its value.
     """
-    return json.loads(path.read_text(encoding="utf-8"))
+    return loads(path.read_bytes())
+
+
+def loads(content: bytes) -> Any:
+    """Read the content of a JSON file.
+
+    Parameters
+    ----------
+    content : bytes
+        UTF-8.
+
+    Returns
+    -------
+    object
+        Its value.
+    """
+    return json.loads(content.decode("utf-8"))
