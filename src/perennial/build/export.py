@@ -12,7 +12,7 @@ import pyarrow as pa
 from perennial import compiled as compiled_model
 from perennial import jsonfile, parquet
 from perennial.arrow import without_pandas
-from perennial.bundle import COMPILED, FORMAT, MANIFEST, Bundle, digest_of, digests, sha256
+from perennial.bundle import COMPILED, Bundle
 from perennial.card import model_card
 from perennial.columns import Columns, from_arrow
 from perennial.compiled import CompiledModel
@@ -20,6 +20,8 @@ from perennial.contract import CONTRACT, Contract, read_contract
 from perennial.environment import LOCK, pinned
 from perennial.errors import PerennialError
 from perennial.fresh import ask_samples
+from perennial.manifest import FORMAT, sha256
+from perennial.manifest import write as write_manifest
 from perennial.outputs import publishing
 from perennial.params.build import BuildParams, read_params
 from perennial.reference import (
@@ -125,8 +127,7 @@ def pack(folder: Path, facts: Facts) -> None:
         facts.params.evaluate.confidence,
     )
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8", newline="\n")
-    manifest["files"] = digests(folder)
-    jsonfile.write(folder / MANIFEST, {**manifest, "sha256": digest_of(manifest)})
+    write_manifest(folder, manifest)
 
 
 def describe(facts: Facts) -> dict[str, Any]:
@@ -157,6 +158,7 @@ def describe(facts: Facts) -> dict[str, Any]:
             name: column.model_dump(mode="json") for name, column in contract.columns.items()
         },
         "engine": facts.model.engine_name,
+        "public_key": facts.params.export.sign,
         "packages": {name: versions[name] for name in PACKAGES if name in versions},
         "data": facts.data,
     }
