@@ -7,6 +7,7 @@ import os
 import random
 import shutil
 import socket
+import stat
 import string
 from collections.abc import Callable
 from pathlib import Path
@@ -32,6 +33,13 @@ def folder(tmp_path: Path) -> Path:
 
 def files_of(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def flipped(whole: bytes, place: int) -> bytes:
+    """The same with one bit of a byte flipped, another bit from byte to byte."""
+    changed = bytearray(whole)
+    changed[place] ^= (1, 0x20, 0x80)[place % 3]
+    return bytes(changed)
 
 
 def forge(folder: Path, **changes: Any) -> None:
@@ -63,17 +71,20 @@ class TestFiles:
     def test_one_flipped_byte_anywhere_is_told_by_file(self, folder: Path) -> None:
         for path in files_of(folder):
             whole = path.read_bytes()
-            # Every byte of the manifest, blanks too; of the others the first, the last, and some.
-            drawn = random.Random(0).sample(range(len(whole)), 20)
-            every = path.name == "manifest.json"
-            for place in range(len(whole)) if every else {0, len(whole) - 1, *drawn}:
-                broken = bytearray(whole)
-                broken[place] ^= (1, 0x20, 0x80)[place % 3]
-                path.write_bytes(broken)
-                with pytest.raises(BundleError, match=path.name):
-                    integrity.read(folder)
+            drawn = random.Random(0).sample(range(len(whole)), 40)
+            for place in {0, len(whole) - 1, *drawn}:
+                path.write_bytes(flipped(whole, place))
+                assert path.name in refused(folder)
             path.write_bytes(whole)
         load(folder)
+
+    def test_every_byte_of_the_manifest_counts(self) -> None:
+        """Blanks too, and the order of keys."""
+        whole = (GOLDEN / "manifest.json").read_bytes()
+        manifest.parse(whole)
+        for place in range(len(whole)):
+            with pytest.raises(BundleError):
+                manifest.parse(flipped(whole, place))
 
     @pytest.mark.parametrize("name", ["manifest.json", "sample.json", "compiled/model.tl"])
     def test_cut_off_or_longer(self, folder: Path, name: str) -> None:
@@ -167,6 +178,16 @@ class TestOddFiles:
     ) -> None:
         (folder / name).unlink()
         make(folder / name)
+        assert refused(folder) == f"{folder / name}: not a regular file"
+
+    @pytest.mark.parametrize("name", ["manifest.json", "sample.json"])
+    def test_a_device_is_not_opened(self, folder: Path, name: str) -> None:
+        (folder / name).unlink()
+        try:
+            # /dev/zero, which never ends.
+            os.mknod(folder / name, stat.S_IFCHR | 0o600, os.makedev(1, 5))
+        except PermissionError:
+            pytest.skip("only root may make a device")
         assert refused(folder) == f"{folder / name}: not a regular file"
 
     def test_a_folder_in_the_manifests_place(self, folder: Path) -> None:
