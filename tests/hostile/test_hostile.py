@@ -96,6 +96,8 @@ def payloads(flag: Path, outside: Path) -> dict[str, bytes]:
         "skops": skops_file(flag),
         "onnx": graph(str(outside)),
         "onnx-above": graph("../../outside"),
+        # Where the process stands: onnxruntime opens this one, if it is let.
+        "onnx-here": graph(outside.name),
         "traversal": archive({"../../outside": b"x", "/tmp/outside": b"x"}),
         "bomb": archive({"schema.json": bytes(BOMB)}),
         "deep": b"[" * 1_000_000,
