@@ -73,7 +73,8 @@ def test_what_answers_is_in_the_lock(name: str, is_signed: bool) -> None:
 
 def test_a_package_that_is_not_locked_would_be_missed() -> None:
     done = answered("iris", "", locked("live.txt") - {"treelite"})
-    assert "treelite is not in the lock" in done.stderr
+    assert done.returncode != 0
+    assert "treelite" in done.stderr.splitlines()[-1]
 
 
 def test_extras_lock_the_same_versions() -> None:

@@ -5,6 +5,7 @@ A script, for `test_hostile.py`: python child.py SOUND_BUNDLE FOLDER_OF_CASES
 
 from __future__ import annotations
 
+import codecs
 import importlib
 import json
 import os
@@ -27,6 +28,8 @@ def main(sound: Path, cases: Path) -> None:
     # own files.
     for module in pkgutil.iter_modules(engines.__path__):
         importlib.import_module(f"perennial.engines.{module.name}")
+    for name in ("cp437", "utf-16-be", "utf-32-be"):
+        codecs.lookup(name)
     bundle.load(sound)
     print(json.dumps({case.name: attempt(case) for case in sorted(cases.iterdir())}))
 
