@@ -250,7 +250,8 @@ def load(folder: str | Path, threads: int = 1) -> Bundle:
     Raises
     ------
     BundleError
-        If a file is missing, changed or one too many, or the format is newer than this code.
+        If a file is missing, changed or one too many, the format is newer than this code, or what
+        the engine needs is not installed.
     """
     folder = Path(folder)
     manifest = _read_manifest(folder)
@@ -263,7 +264,10 @@ def load(folder: str | Path, threads: int = 1) -> Bundle:
             raise BundleError(f"{folder / name}: not in the manifest")
         if found[name] != wanted[name]:
             raise BundleError(f"{folder / name}: its SHA-256 is not the manifest's")
-    return Bundle(manifest, compiled_model.load(folder / COMPILED, threads))
+    try:
+        return Bundle(manifest, compiled_model.load(folder / COMPILED, threads))
+    except compiled_model.EngineMissingError as error:
+        raise BundleError(f"{folder}: {error}") from None
 
 
 def _read_manifest(folder: Path) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Ask a bundle its own samples in a fresh process that has no training library.
 
 What the process can import is what production will have: scikit-learn, pandas and joblib are shut
-out, so a bundle that needs them fails here and not there.
+out, so a bundle that needs them fails here and not there. A bundle whose engine is skops says that
+it needs scikit-learn, and gets it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ from pathlib import Path
 
 #: Packages that the fresh process cannot import.
 SHUT_OUT = ("sklearn", "pandas", "joblib", "dvc", "pyarrow", "pydantic")
+
+#: What an engine needs of them.
+NEEDED = {"skops": {"sklearn", "joblib"}}
 
 _SOURCE = Path(__file__).resolve().parent.parent
 
@@ -47,12 +51,13 @@ def ask_samples(folder: Path) -> str | None:
 
 def main() -> None:
     """Ask the bundle named on the command line; the body of the fresh process."""
-    for name in SHUT_OUT:
-        sys.modules[name] = None  # type: ignore[assignment]  # an import of it now fails
     from perennial import jsonfile
-    from perennial.bundle import load
+    from perennial.bundle import MANIFEST, load
 
     folder = Path(sys.argv[1])
+    needed = NEEDED.get(jsonfile.read(folder / MANIFEST)["engine"], set())
+    for name in set(SHUT_OUT) - needed:
+        sys.modules[name] = None  # type: ignore[assignment]  # an import of it now fails
     bundle = load(folder)
     cases = jsonfile.read(folder / "sample.json")["cases"]
     answers = bundle.respond([case["request"] for case in cases])
