@@ -196,12 +196,18 @@ def _find(path: str) -> type[Any]:
 
 
 def _construct(kind: type[Any], path: str, params: Mapping[str, Any]) -> Any:
-    try:
-        default = kind()
-    except TypeError as error:
+    needed = [
+        name
+        for name, asked in inspect.signature(kind).parameters.items()
+        if asked.default is asked.empty and asked.kind is asked.POSITIONAL_OR_KEYWORD
+    ]
+    if needed:
         raise PerennialError(
-            f"{path} cannot be made: {error}", where=KEY, mend="choose one that needs no arguments"
-        ) from None
+            f"{path} needs {', '.join(needed)}, which params.yaml cannot hold",
+            where=KEY,
+            mend="write a class that sets it and takes no arguments itself, and name that class",
+        )
+    default = kind()
     return kind(**checked(default, params, where=PARAMS))
 
 

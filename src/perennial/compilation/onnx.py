@@ -10,8 +10,10 @@ import onnx
 import skl2onnx
 from skl2onnx.common._registration import get_converter
 from skl2onnx.common.data_types import DoubleTensorType
+from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
 from perennial.compilation.refusal import Refusal
+from perennial.compilation.svm import svm_graph
 from perennial.compilation.thresholds import splits_of
 from perennial.contract import Task
 from perennial.engines.onnx import INPUT, OUTPUT, OnnxEngine
@@ -79,12 +81,16 @@ def compile_(
     try:
         graph = _converted(estimator, method)
         engine = OnnxEngine(canonical(graph), method, threads)
+    except Refusal:
+        raise
     except Exception as error:  # noqa: BLE001  a converter fails in any way it likes
         raise Refusal(f"skl2onnx does not convert it: {reason(error)}") from None
     return engine, {"method": method}
 
 
 def _converted(estimator: Any, method: str) -> onnx.ModelProto:
+    if type(estimator) in {SVC, NuSVC, SVR, NuSVR} and method != "predict_proba":
+        return svm_graph(estimator, OPERATORS)
     columns = [(INPUT, DoubleTensorType([None, estimator.n_features_in_]))]
     options = {id(estimator): _options(estimator, method)} if method != "predict" else None
     return skl2onnx.convert_sklearn(
