@@ -14,7 +14,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from threadpoolctl import threadpool_limits
 
 from perennial import compiled as compiled_model
-from perennial.compilation import compile_trees, split_points
+from perennial.compilation.thresholds import split_points
+from perennial.compilation.treelite import compile_
 from perennial.compiled import CompiledModel
 from perennial.decision import Decision
 from perennial.engines.treelite import TreeliteEngine
@@ -53,7 +54,7 @@ def fitted() -> tuple[Model, CompiledModel]:
     program = Program(TYPES, [Category("carrier", CATEGORIES), Number("x"), Number("z")])
     estimator = HistGradientBoostingClassifier(max_iter=20, categorical_features=[0])
     estimator.fit(program.encode(table), target(table))
-    engine, options = compile_trees(estimator, "binary", threads=1)
+    engine, options = compile_(estimator, "binary", threads=1)
     decision = Decision(CLASSES, 0.5)
     model = Model(program, estimator, decision)
     return model, CompiledModel(program, engine, decision, "treelite", options)
@@ -66,7 +67,7 @@ def forest() -> tuple[Model, CompiledModel]:
     program = Program(TYPES, steps, dtype="float32", finite=True)
     estimator = RandomForestClassifier(n_estimators=10, random_state=0)
     estimator.fit(program.encode(table), target(table))
-    engine, options = compile_trees(estimator, "binary", threads=1)
+    engine, options = compile_(estimator, "binary", threads=1)
     decision = Decision(CLASSES, 0.5)
     model = Model(program, estimator, decision)
     return model, CompiledModel(program, engine, decision, "treelite", options)

@@ -259,8 +259,8 @@ def load(folder: str | Path, threads: int = 1, public_key: str | None = None) ->
     Raises
     ------
     BundleError
-        If a file is missing, changed or one too many, the signature is missing or another's, or
-        the format is newer than this code.
+        If a file is missing, changed or one too many, the signature is missing or another's, the
+        format is newer than this code, or what the engine needs is not installed.
     """
     folder = Path(folder)
     manifest, files = integrity.read(folder, public_key)
@@ -276,6 +276,8 @@ def _model(folder: Path, files: dict[str, bytes], threads: int) -> CompiledModel
         return compiled_model.from_files(files, threads)
     except (ImportError, PerennialError):
         raise
+    except compiled_model.EngineMissingError as error:
+        raise BundleError(f"{folder}: {error}") from None
     except Exception as error:  # what an engine makes of a file that is none of its own
         reason = shown(f"{type(error).__name__}: {error}", 300)
         raise BundleError(f"{folder / COMPILED}: not a compiled model: {reason}") from error

@@ -55,13 +55,18 @@ def _details(manifest: dict[str, Any], training: dict[str, Any]) -> str:
         ("Classes", ", ".join(str(name) for name in manifest["classes"]) or "none (a regression)"),
         ("Threshold", _figure(manifest["threshold"])),
         ("Estimator", f"`{training['estimator']}`"),
-        ("Engine", manifest["engine"]),
+        ("Engine", _engine(manifest)),
         ("Calibration", training["calibration"]),
         ("To be signed by", manifest["public_key"] or "nobody named"),
         ("Packages", ", ".join(f"{k} {v}" for k, v in manifest["packages"].items())),
     ]
     about = f"{manifest['description']}\n\n" if manifest["description"] else ""
     return f"# {manifest['name']}\n\n{about}## Model details\n\n{_table(('', ''), facts)}"
+
+
+def _engine(manifest: dict[str, Any]) -> str:
+    only = ", for `perennial score` and not for a service" if "trusted" in manifest else ""
+    return f"{manifest['engine']}{only}; needs `{manifest['requires']}`"
 
 
 def _use(manifest: dict[str, Any]) -> str:

@@ -24,7 +24,24 @@ Array = NDArray[Any]
 _ENGINES = {
     "treelite": ("perennial.engines.treelite", "TreeliteEngine"),
     "linear": ("perennial.engines.linear", "LinearEngine"),
+    "onnx": ("perennial.engines.onnx", "OnnxEngine"),
+    "skops": ("perennial.engines.skops", "SkopsEngine"),
 }
+
+#: What to install to run an engine, where `requirements/live.txt` is not enough.
+_REQUIREMENTS = {
+    "onnx": "requirements/live-onnx.txt",
+    "skops": "requirements/live-skops.txt",
+}
+
+
+class EngineMissingError(ValueError):
+    """An engine whose packages are not installed."""
+
+
+def requirements_of(engine_name: str) -> str:
+    """Name the file of requirements that is enough to run an engine."""
+    return _REQUIREMENTS.get(engine_name, "requirements/live.txt")
 
 
 class Engine(Protocol):
@@ -110,6 +127,8 @@ def load(folder: Path, threads: int = 1) -> CompiledModel:
     ------
     ValueError
         If the folder was written by a newer version.
+    EngineMissingError
+        If the engine's packages are not installed.
     """
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     return from_files(files, threads)
@@ -149,7 +168,12 @@ def from_files(files: Mapping[str, bytes], threads: int = 1) -> CompiledModel:
 
 def _engine(described: Mapping[str, Any], files: Mapping[str, bytes], threads: int) -> Engine:
     module, name = _ENGINES[described["name"]]
-    engine: Engine = getattr(importlib.import_module(module), name).load(
-        files, described["options"], threads
-    )
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise EngineMissingError(
+            f"its engine, {described['name']}, needs {error.name}, which is not installed here: "
+            f"pip install --require-hashes -r {requirements_of(described['name'])}"
+        ) from None
+    engine: Engine = kind.load(files, described["options"], threads)
     return engine

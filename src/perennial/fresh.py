@@ -1,7 +1,8 @@
 """Ask a bundle its own samples in a fresh process that has no training library.
 
 What the process can import is what production will have: scikit-learn, pandas and joblib are shut
-out, so a bundle that needs them fails here and not there.
+out, so a bundle that needs them fails here and not there. A bundle whose engine is skops says that
+it needs scikit-learn, and gets it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from perennial.signature import PUBLIC_KEY
 
 #: Packages that the fresh process cannot import.
 SHUT_OUT = ("sklearn", "pandas", "joblib", "dvc", "pyarrow", "pydantic")
+
+#: What an engine needs of them.
+NEEDED = {"skops": {"sklearn", "joblib"}}
 
 _SOURCE = Path(__file__).resolve().parent.parent
 
@@ -53,11 +57,14 @@ def ask_samples(folder: Path) -> str | None:
 
 def main() -> None:
     """Ask the bundle named on the command line; the body of the fresh process."""
-    for name in SHUT_OUT:
-        sys.modules[name] = None  # type: ignore[assignment]  # an import of it now fails
     from perennial import jsonfile
     from perennial.bundle import load
+    from perennial.manifest import MANIFEST
 
+    # Read twice, but only to know what to shut out before anything is imported.
+    manifest = jsonfile.read(Path(sys.argv[1]) / MANIFEST)
+    for name in set(SHUT_OUT) - NEEDED.get(manifest["engine"], set()):
+        sys.modules[name] = None  # type: ignore[assignment]  # an import of it now fails
     bundle = load(sys.argv[1])
     cases = jsonfile.loads(bundle.files["sample.json"])["cases"]
     answers = bundle.respond([case["request"] for case in cases])

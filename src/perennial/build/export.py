@@ -15,7 +15,7 @@ from perennial.arrow import without_pandas
 from perennial.bundle import COMPILED, Bundle
 from perennial.card import model_card
 from perennial.columns import Columns, from_arrow
-from perennial.compiled import CompiledModel
+from perennial.compiled import CompiledModel, requirements_of
 from perennial.contract import CONTRACT, Contract, read_contract
 from perennial.environment import LOCK, pinned
 from perennial.errors import PerennialError
@@ -40,6 +40,9 @@ BUNDLE = Path("models/bundle")
 
 #: Packages that the answers depend on, named in the manifest with the versions of the lock.
 PACKAGES = ("lightgbm", "numpy", "scikit-learn", "scipy", "treelite", "xgboost-cpu")
+
+#: And those of one engine alone.
+OWN_PACKAGES = {"onnx": ("onnxruntime", "skl2onnx"), "skops": ("skops",)}
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,7 @@ def describe(facts: Facts) -> dict[str, Any]:
     """
     contract, decision = facts.contract, facts.model.decision
     versions = dict(pinned(LOCK.read_text(encoding="utf-8")))
+    packages = (*PACKAGES, *OWN_PACKAGES.get(facts.model.engine_name, ()))
     return {
         "format": FORMAT,
         "name": facts.params.export.name,
@@ -157,11 +161,18 @@ def describe(facts: Facts) -> dict[str, Any]:
         "columns": {
             name: column.model_dump(mode="json") for name, column in contract.columns.items()
         },
-        "engine": facts.model.engine_name,
         "public_key": facts.params.export.sign,
-        "packages": {name: versions[name] for name in PACKAGES if name in versions},
+        **_engine(facts.model),
+        "packages": {name: versions[name] for name in sorted(packages) if name in versions},
         "data": facts.data,
     }
+
+
+def _engine(model: CompiledModel) -> dict[str, Any]:
+    name = model.engine_name
+    found: dict[str, Any] = {"engine": name, "requires": requirements_of(name)}
+    # What skops may build, and what of it a person had to confirm.
+    return found | {key: model.options[key] for key in ("types", "trusted") if key in model.options}
 
 
 def _open_types(contract: Contract) -> dict[str, str]:
