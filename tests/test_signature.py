@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import base64
+import functools
 import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+import skops.io
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes
+from sklearn.datasets import load_iris
+from sklearn.linear_model import LogisticRegression
 
 from perennial import cli, jsonfile, manifest
 from perennial.bundle import BundleError, load
+from perennial.engines.skops import types_in
 from perennial.params.export import PUBLIC_KEY
 from perennial.signature import PATTERN, is_signature, sign
 from perennial.signing import PRIVATE_KEY
@@ -155,6 +160,45 @@ class TestLoading:
         os.mkfifo(folder.with_suffix(".sig"))
         with pytest.raises(BundleError, match=r"bundle\.sig: not a regular file"):
             load(folder, public_key=public)
+
+
+class TestTrustedTypes:
+    """A forger can write a list of types to trust; so it counts where the signature was checked."""
+
+    TYPE = "functools.partial"
+
+    @pytest.fixture
+    def built(self, folder: Path) -> Path:
+        """A bundle of engine skops, with a type that skops does not trust by itself."""
+        matrix, target = load_iris(return_X_y=True)
+        fitted = LogisticRegression(max_iter=1000).fit(matrix, target)
+        fitted.remark = functools.partial(int, "1")
+        content = skops.io.dumps(fitted)
+        assert self.TYPE in skops.io.get_untrusted_types(data=content)
+        path = folder / "compiled/program.json"
+        program = jsonfile.read(path)
+        options = {
+            "method": "predict_proba",
+            "types": types_in(content),
+            "trusted": skops.io.get_untrusted_types(data=content),
+        }
+        jsonfile.write(path, {**program, "engine": {"name": "skops", "options": options}})
+        (folder / "compiled/model.tl").unlink()
+        (folder / "compiled/model.skops").write_bytes(content)
+        manifest.write(folder, {**jsonfile.read(folder / "manifest.json"), "engine": "skops"})
+        return folder
+
+    def test_unsigned_they_are_refused_by_name(self, built: Path) -> None:
+        for trusted in ((), ["timeit.timeit"]):
+            with pytest.raises(BundleError, match=f"would build objects of {self.TYPE}: configure"):
+                load(built, trusted=trusted)
+
+    def test_whoever_loads_may_confirm_them(self, built: Path) -> None:
+        load(built, trusted=[self.TYPE])
+
+    def test_a_signature_vouches_for_them(self, built: Path, key: Path, public: str) -> None:
+        assert cli.main(["sign", str(built), "--key", str(key)]) == 0
+        load(built, public_key=public)
 
 
 class TestSigning:

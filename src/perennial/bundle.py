@@ -7,7 +7,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perennial import compiled as compiled_model
-from perennial import integrity
+from perennial import integrity, jsonfile, signature
 from perennial.columns import Columns, from_arrow, from_values, missing_in
 from perennial.compiled import CompiledModel
 from perennial.errors import PerennialError
@@ -235,7 +235,12 @@ def _class_name(name: Any) -> str:
     return str(name).lower() if isinstance(name, bool) else str(name)
 
 
-def load(folder: str | Path, threads: int = 1, public_key: str | None = None) -> Bundle:
+def load(
+    folder: str | Path,
+    threads: int = 1,
+    public_key: str | None = None,
+    trusted: Collection[str] = (),
+) -> Bundle:
     """Load a bundle.
 
     Nothing in it is parsed before its SHA-256 is what the manifest says, nor the manifest before
@@ -250,6 +255,10 @@ def load(folder: str | Path, threads: int = 1, public_key: str | None = None) ->
     public_key : str, optional
         Whose signature the bundle must bear, as PEM or as its one line of base64; by default that
         of the environment variable `PERENNIAL_PUBLIC_KEY`. Where that is not set, none is asked.
+    trusted : collection of str, optional
+        Types that an unsigned bundle of engine skops may build objects of, beside those that skops
+        trusts by itself. A bundle's own list counts only where its signature was checked: whoever
+        can forge a bundle can forge the list, and run any code by it.
 
     Returns
     -------
@@ -260,7 +269,8 @@ def load(folder: str | Path, threads: int = 1, public_key: str | None = None) ->
     ------
     BundleError
         If a file is missing, changed or one too many, the signature is missing or another's, the
-        format is newer than this code, or what the engine needs is not installed.
+        format is newer than this code, what the engine needs is not installed, or it would build
+        objects of types that nobody here confirmed.
     """
     folder = Path(folder)
     manifest, files = integrity.read(folder, public_key)
@@ -268,7 +278,23 @@ def load(folder: str | Path, threads: int = 1, public_key: str | None = None) ->
     own = {
         name.removeprefix(inner): files.pop(name) for name in list(files) if name.startswith(inner)
     }
+    if signature.configured(public_key) is None:
+        _refuse_types(folder, own, trusted)
     return Bundle(manifest, _model(folder, own, threads), files)
+
+
+def _refuse_types(folder: Path, files: dict[str, bytes], trusted: Collection[str]) -> None:
+    try:
+        options = jsonfile.loads(files[compiled_model.FILE])["engine"]["options"]
+        unknown = sorted(set(options.get("trusted", ())) - set(trusted))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _no_model(folder, error) from error
+    if unknown:
+        raise BundleError(
+            f"{folder}: it is not signed, and would build objects of "
+            f"{shown(', '.join(unknown), 300)}: configure the public key of who signed it, or name "
+            "these types in `trusted`, if you trust whoever can write the bundle"
+        )
 
 
 def _model(folder: Path, files: dict[str, bytes], threads: int) -> CompiledModel:
@@ -279,5 +305,9 @@ def _model(folder: Path, files: dict[str, bytes], threads: int) -> CompiledModel
     except compiled_model.EngineMissingError as error:
         raise BundleError(f"{folder}: {error}") from None
     except Exception as error:  # what an engine makes of a file that is none of its own
-        reason = shown(f"{type(error).__name__}: {error}", 300)
-        raise BundleError(f"{folder / COMPILED}: not a compiled model: {reason}") from error
+        raise _no_model(folder, error) from error
+
+
+def _no_model(folder: Path, error: Exception) -> BundleError:
+    reason = shown(f"{type(error).__name__}: {error}", 300)
+    return BundleError(f"{folder / COMPILED}: not a compiled model: {reason}")

@@ -6,6 +6,7 @@ A script, for `test_hostile.py`: python child.py SOUND_BUNDLE FOLDER_OF_CASES
 from __future__ import annotations
 
 import codecs
+import contextlib
 import importlib
 import json
 import os
@@ -67,7 +68,9 @@ def judge(case: Path) -> dict[str, Any]:
     try:
         if case.name.startswith("control"):
             pickle.loads((case / "bundle/more.pkl").read_bytes())  # noqa: S301  to show the trace
-        bundle.load(case / "bundle")
+        loaded = bundle.load(case / "bundle")
+        with contextlib.suppress(Exception):
+            loaded.respond([sample["request"] for sample in samples(loaded)])
         ended = "loaded"
     except bundle.BundleError as error:
         ended = f"refused: {error}"
@@ -75,6 +78,11 @@ def judge(case: Path) -> dict[str, Any]:
         ended = f"{type(error).__name__}: {error}"
     mark("end", case.name)
     return {"ended": ended, "parsed": bool(parsed), "memory": peak() - before}
+
+
+def samples(loaded: bundle.Bundle) -> Any:
+    """What a bundle says that it should be asked."""
+    return json.loads(loaded.files["sample.json"])["cases"]
 
 
 def limit(memory: int) -> None:

@@ -18,6 +18,7 @@ import re
 import shutil
 import subprocess
 import sys
+import timeit
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,8 +29,10 @@ import numpy as np
 import onnx
 import pytest
 import skops.io
+from sklearn.linear_model import LogisticRegression
 
 from perennial import jsonfile, manifest
+from perennial.engines.skops import types_in
 
 HERE = Path(__file__).parent
 SOURCE = HERE.parents[1] / "src"
@@ -62,6 +65,15 @@ def archive(members: dict[str, bytes]) -> bytes:
         for name, content in members.items():
             made.writestr(name, content)
     return buffer.getvalue()
+
+
+def hijacked(flag: Path) -> bytes:
+    """An estimator of scikit-learn's whose method is somebody else's code."""
+    estimator = LogisticRegression()
+    estimator.predict_proba = functools.partial(
+        timeit.timeit, "pass", f"import os; os.system('touch {flag}')"
+    )
+    return bytes(skops.io.dumps(estimator))
 
 
 def skops_file(flag: Path) -> bytes:
@@ -163,6 +175,13 @@ def lay_out(root: Path, flag: Path) -> None:
             with_engine, name="skops", file="model.skops", content=content, types=[], trusted=[]
         )
         case(f"vouched-skops-{name}", skops_engine)
+    content = hijacked(flag)
+    types, trusted = types_in(content), skops.io.get_untrusted_types(data=content)
+    assert "timeit.timeit" in trusted
+    trusting = functools.partial(
+        with_engine, name="skops", file="model.skops", content=content, types=types, trusted=trusted
+    )
+    case("vouched-skops-trusting", trusting)
     for number, content in enumerate(broken_trees((SOUND / "compiled/model.tl").read_bytes())):
         case(f"smuggled-broken-{number}", writes("compiled/model.tl", content))
         case(f"broken-{number}", vouches("compiled/model.tl", content))
