@@ -8,7 +8,7 @@ ARGS ?=
 
 # `python` and `dvc` are those of .venv, for stages and for whatever they start.
 IN_VENV = PATH="$$PWD/.venv/bin:$$PATH"
-CODE = src benchmarks docs/pictures
+CODE = src benchmarks docs/pictures docs/tables
 LOCK = uv pip compile --no-config --quiet --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
@@ -39,6 +39,7 @@ deps: build-environment  ## Write into dvc.yaml which modules each stage imports
 documents: environment  ## Write the reference pages, the schemas and the README's picture
 	@$(IN_VENV) python -m perennial.params.schema
 	@$(IN_VENV) python docs/pictures/result.py
+	@$(IN_VENV) python docs/tables/estimators.py
 
 reproduce: environment  ## Prove that other threads, seeds, folders and Pythons give the same bytes
 	@$(IN_VENV) python benchmarks/reproduce.py $(ARGS)

@@ -16,6 +16,7 @@ from sklearn.ensemble import (
     RandomForestRegressor,
 )
 from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import MultinomialNB
 from threadpoolctl import threadpool_limits
 
 from perennial.contract import Task
@@ -77,7 +78,7 @@ class TestFound:
         assert path in refused(path)
 
     def test_an_estimator_that_needs_arguments(self) -> None:
-        assert "cannot be made" in refused("sklearn.ensemble.StackingClassifier")
+        assert "needs estimators" in refused("sklearn.ensemble.StackingClassifier")
 
     @pytest.mark.parametrize("task", ["binary", "multiclass"])
     def test_a_regressor_for_classes(self, task: Task) -> None:
@@ -215,7 +216,8 @@ class TestTraits:
         assert traits(HistGradientBoostingClassifier(max_bins="many")).native == 255
 
     def test_the_careful_defaults_for_an_unknown_one(self) -> None:
-        assert traits(LogisticRegression()) == Traits()
+        assert traits(LogisticRegression()) == Traits(scale=True)
+        assert not traits(MultinomialNB()).scale
 
     @pytest.mark.parametrize("kind", [RandomForestClassifier, GradientBoostingClassifier])
     def test_finite_means_that_the_estimator_refuses_infinity(self, kind: type[Any]) -> None:

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from perennial import jsonfile
-from perennial.bundle import digest_of, digests
+from perennial import jsonfile, manifest
 from perennial.fresh import SHUT_OUT, ask_samples
 
 if TYPE_CHECKING:
@@ -27,8 +26,7 @@ def folder(iris: Project, tmp_path: Path) -> Path:
 
 def sign(folder: Path) -> None:
     """Make the manifest agree with the files."""
-    manifest = {**jsonfile.read(folder / "manifest.json"), "files": digests(folder)}
-    jsonfile.write(folder / "manifest.json", {**manifest, "sha256": digest_of(manifest)})
+    manifest.write(folder, jsonfile.read(folder / "manifest.json"))
 
 
 def test_a_sound_bundle_has_no_fault(folder: Path) -> None:

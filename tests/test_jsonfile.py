@@ -72,3 +72,21 @@ def test_what_could_not_be_computed_is_an_error_and_no_file(tmp_path: Path, figu
         with pytest.raises(ValueError, match=r"nan|inf|compliant"):
             jsonfile.write(path, {"deep": [figure]}, decimals=decimals)
     assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"[" * 100_000, "nested too deeply"),
+        (b'{"a":' * 100_000, "nested too deeply"),
+        (b'[{"a": 1, "b": 2, "a": 1}]', "a key stands twice in one object"),
+        (b'{"a": NaN}', "NaN is not JSON"),
+        (b"[-Infinity]", "-Infinity is not JSON"),
+        (b"\xff", "can't decode byte 0xff"),
+        (b"\xef\xbb\xbf{}", "BOM"),
+        (b"{", "Expecting property name"),
+    ],
+)
+def test_what_is_read_is_json_and_nothing_else(content: bytes, told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        jsonfile.loads(content)

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from perennial import pickling
 from perennial.columns import Columns, from_values
-from perennial.compilation import compile_trees
+from perennial.compilation.treelite import compile_
 from perennial.compiled import CompiledModel
 from perennial.contract import Task
 from perennial.decision import Decision, Isotonic
@@ -90,7 +90,7 @@ def made(task: Task) -> tuple[Model, CompiledModel]:
         estimator.fit(matrix, target if is_regression else (target > 1).astype(int))
     curve = Isotonic([0.1, 0.9], [0.0, 1.0])
     decision = Decision([]) if is_regression else Decision(["early", "late"], 0.4, (curve,))
-    engine, options = compile_trees(estimator, task, threads=1)
+    engine, options = compile_(estimator, task, threads=1)
     model = Model(PROGRAM, estimator, decision)
     return model, CompiledModel(PROGRAM, engine, decision, "treelite", options)
 

@@ -14,7 +14,8 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from threadpoolctl import threadpool_limits
 
 from perennial import compiled as compiled_model
-from perennial.compilation import compile_trees, split_points
+from perennial.compilation.thresholds import split_points
+from perennial.compilation.treelite import compile_
 from perennial.compiled import CompiledModel
 from perennial.decision import Decision
 from perennial.engines.treelite import TreeliteEngine
@@ -53,7 +54,7 @@ def fitted() -> tuple[Model, CompiledModel]:
     program = Program(TYPES, [Category("carrier", CATEGORIES), Number("x"), Number("z")])
     estimator = HistGradientBoostingClassifier(max_iter=20, categorical_features=[0])
     estimator.fit(program.encode(table), target(table))
-    engine, options = compile_trees(estimator, "binary", threads=1)
+    engine, options = compile_(estimator, "binary", threads=1)
     decision = Decision(CLASSES, 0.5)
     model = Model(program, estimator, decision)
     return model, CompiledModel(program, engine, decision, "treelite", options)
@@ -66,7 +67,7 @@ def forest() -> tuple[Model, CompiledModel]:
     program = Program(TYPES, steps, dtype="float32", finite=True)
     estimator = RandomForestClassifier(n_estimators=10, random_state=0)
     estimator.fit(program.encode(table), target(table))
-    engine, options = compile_trees(estimator, "binary", threads=1)
+    engine, options = compile_(estimator, "binary", threads=1)
     decision = Decision(CLASSES, 0.5)
     model = Model(program, estimator, decision)
     return model, CompiledModel(program, engine, decision, "treelite", options)
@@ -111,7 +112,8 @@ class Answering:
 
 def changed_trees(engine: Any, tmp_path: Path, name: str, change: Callable[[Any], Any]) -> Any:
     engine.save(tmp_path)
-    copy = TreeliteEngine.load(tmp_path, {"link": "sigmoid"})
+    files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    copy = TreeliteEngine.load(files, {"link": "sigmoid"})
     for number in range(copy.model.num_tree):
         tree = copy.model.get_tree_accessor(number)
         # What treelite gives is a view of what it is about to replace.

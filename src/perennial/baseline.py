@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression, Ridge
 
 from perennial.columns import Columns
-from perennial.compilation import compile_linear
+from perennial.compilation.linear import compile_linear
 from perennial.compiled import CompiledModel
 from perennial.contract import Contract
 from perennial.decision import Decision

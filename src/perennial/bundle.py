@@ -7,8 +7,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perennial import compiled as compiled_model
-from perennial import jsonfile
+from perennial import integrity, jsonfile, signature
 from perennial.columns import Columns, from_arrow, from_values, missing_in
 from perennial.compiled import CompiledModel
+from perennial.errors import PerennialError
+from perennial.manifest import BundleError, shown
 
-#: Version of the bundle's format. An older one stays loadable for good.
-FORMAT = 1
-MANIFEST = "manifest.json"
+__all__ = ["COMPILED", "Bundle", "BundleError", "RequestError", "load"]
+
+#: The compiled model's folder in a bundle.
 COMPILED = "compiled"
 
 Array = NDArray[Any]
@@ -40,10 +41,6 @@ _ARROW_TYPES = {
 }
 
 
-class BundleError(ValueError):
-    """A bundle that is not whole, not what its manifest says, or newer than this code."""
-
-
 class RequestError(ValueError):
     """Rows that are not what the contract says."""
 
@@ -57,10 +54,18 @@ class Bundle:
         The content of `manifest.json`.
     model : CompiledModel
         The compiled model.
+    files : mapping, optional
+        Content, as it was checked, of the files beside the compiled model.
     """
 
-    def __init__(self, manifest: dict[str, Any], model: CompiledModel) -> None:
+    def __init__(
+        self,
+        manifest: dict[str, Any],
+        model: CompiledModel,
+        files: Mapping[str, bytes] | None = None,
+    ) -> None:
         self.manifest = manifest
+        self.files = dict(files or {})
         self._model = model
 
     @property
@@ -230,17 +235,30 @@ def _class_name(name: Any) -> str:
     return str(name).lower() if isinstance(name, bool) else str(name)
 
 
-def load(folder: str | Path, threads: int = 1) -> Bundle:
+def load(
+    folder: str | Path,
+    threads: int = 1,
+    public_key: str | None = None,
+    trusted: Collection[str] = (),
+) -> Bundle:
     """Load a bundle.
 
-    Nothing in it is parsed before its SHA-256 is what the manifest says.
+    Nothing in it is parsed before its SHA-256 is what the manifest says, nor the manifest before
+    its signature is checked, where a public key is configured.
 
     Parameters
     ----------
     folder : str or Path
-        Where the bundle lies.
+        Where the bundle lies. Its signature lies beside it, in ``FOLDER.sig``.
     threads : int
         Threads that one call may use; the answers do not depend on it.
+    public_key : str, optional
+        Whose signature the bundle must bear, as PEM or as its one line of base64; by default that
+        of the environment variable `PERENNIAL_PUBLIC_KEY`. Where that is not set, none is asked.
+    trusted : collection of str, optional
+        Types that an unsigned bundle of engine skops may build objects of, beside those that skops
+        trusts by itself. A bundle's own list counts only where its signature was checked: whoever
+        can forge a bundle can forge the list, and run any code by it.
 
     Returns
     -------
@@ -250,69 +268,46 @@ def load(folder: str | Path, threads: int = 1) -> Bundle:
     Raises
     ------
     BundleError
-        If a file is missing, changed or one too many, or the format is newer than this code.
+        If a file is missing, changed or one too many, the signature is missing or another's, the
+        format is newer than this code, what the engine needs is not installed, or it would build
+        objects of types that nobody here confirmed.
     """
     folder = Path(folder)
-    manifest = _read_manifest(folder)
-    wanted: dict[str, str] = manifest["files"]
-    found = digests(folder)
-    for name in sorted(wanted.keys() | found.keys()):
-        if name not in found:
-            raise BundleError(f"{folder / name}: missing; the manifest lists it")
-        if name not in wanted:
-            raise BundleError(f"{folder / name}: not in the manifest")
-        if found[name] != wanted[name]:
-            raise BundleError(f"{folder / name}: its SHA-256 is not the manifest's")
-    return Bundle(manifest, compiled_model.load(folder / COMPILED, threads))
-
-
-def _read_manifest(folder: Path) -> dict[str, Any]:
-    try:
-        manifest = jsonfile.read(folder / MANIFEST)
-    except (FileNotFoundError, NotADirectoryError):
-        raise BundleError(f"{folder / MANIFEST}: missing; is this a bundle?") from None
-    except ValueError as error:
-        raise BundleError(f"{folder / MANIFEST}: not a manifest: {error}") from None
-    version = manifest.get("format") if isinstance(manifest, dict) else None
-    if type(version) is not int:
-        raise BundleError(f"{folder / MANIFEST}: not a manifest: it has no format")
-    if version > FORMAT:
-        raise BundleError(
-            f"{folder / MANIFEST}: format {version} is newer than {FORMAT}, which this code reads"
-        )
-    if manifest.get("sha256") != digest_of(manifest):
-        raise BundleError(f"{folder / MANIFEST}: its own SHA-256 is not that of its content")
-    return dict(manifest)
-
-
-def digest_of(manifest: dict[str, Any]) -> str:
-    """SHA-256 of a manifest but for its own entry `sha256`, which identifies the bundle."""
-    content = {key: value for key, value in manifest.items() if key != "sha256"}
-    return hashlib.sha256(jsonfile.dumps(content).encode()).hexdigest()
-
-
-def digests(folder: Path) -> dict[str, str]:
-    """SHA-256 of each file of a bundle but the manifest.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the bundle lies.
-
-    Returns
-    -------
-    dict
-        Hexadecimal digest by path, relative and with forward slashes.
-    """
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    return {
-        path.relative_to(folder).as_posix(): sha256(path)
-        for path in files
-        if path != folder / MANIFEST
+    manifest, files = integrity.read(folder, public_key)
+    inner = f"{COMPILED}/"
+    own = {
+        name.removeprefix(inner): files.pop(name) for name in list(files) if name.startswith(inner)
     }
+    if signature.configured(public_key) is None:
+        _refuse_types(folder, own, trusted)
+    return Bundle(manifest, _model(folder, own, threads), files)
 
 
-def sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def _refuse_types(folder: Path, files: dict[str, bytes], trusted: Collection[str]) -> None:
+    try:
+        options = jsonfile.loads(files[compiled_model.FILE])["engine"]["options"]
+        unknown = sorted(set(options.get("trusted", ())) - set(trusted))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise _no_model(folder, error) from error
+    if unknown:
+        raise BundleError(
+            f"{folder}: it is not signed, and would build objects of "
+            f"{shown(', '.join(unknown), 300)}: configure the public key of who signed it, or name "
+            "these types in `trusted`, if you trust whoever can write the bundle"
+        )
+
+
+def _model(folder: Path, files: dict[str, bytes], threads: int) -> CompiledModel:
+    try:
+        return compiled_model.from_files(files, threads)
+    except (ImportError, PerennialError):
+        raise
+    except compiled_model.EngineMissingError as error:
+        raise BundleError(f"{folder}: {error}") from None
+    except Exception as error:  # what an engine makes of a file that is none of its own
+        raise _no_model(folder, error) from error
+
+
+def _no_model(folder: Path, error: Exception) -> BundleError:
+    reason = shown(f"{type(error).__name__}: {error}", 300)
+    return BundleError(f"{folder / COMPILED}: not a compiled model: {reason}")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from perennial.compilation import significant
+from perennial.compilation.linear import significant
 from perennial.decision import Curve, Isotonic, Sigmoid
 
 Array = NDArray[Any]

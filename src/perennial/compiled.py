@@ -24,11 +24,32 @@ Array = NDArray[Any]
 _ENGINES = {
     "treelite": ("perennial.engines.treelite", "TreeliteEngine"),
     "linear": ("perennial.engines.linear", "LinearEngine"),
+    "onnx": ("perennial.engines.onnx", "OnnxEngine"),
+    "skops": ("perennial.engines.skops", "SkopsEngine"),
+}
+
+#: What to install to run an engine, where `requirements/live.txt` is not enough.
+_REQUIREMENTS = {
+    "onnx": "requirements/live-onnx.txt",
+    "skops": "requirements/live-skops.txt",
 }
 
 
+class EngineMissingError(ValueError):
+    """An engine whose packages are not installed."""
+
+
+def requirements_of(engine_name: str) -> str:
+    """Name the file of requirements that is enough to run an engine."""
+    return _REQUIREMENTS.get(engine_name, "requirements/live.txt")
+
+
 class Engine(Protocol):
-    """What runs a fitted model on a matrix."""
+    """What runs a fitted model on a matrix.
+
+    Its class also has ``load(files, options, threads)``, which takes the content of what `save`
+    wrote by file name: bytes whose digest was checked are the bytes that are parsed.
+    """
 
     def scores(self, matrix: Array) -> Array:
         """Score rows: (rows, features) to probabilities (rows, classes) or values (rows,)."""
@@ -106,22 +127,53 @@ def load(folder: Path, threads: int = 1) -> CompiledModel:
     ------
     ValueError
         If the folder was written by a newer version.
+    EngineMissingError
+        If the engine's packages are not installed.
     """
-    value = jsonfile.read(folder / FILE)
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    return from_files(files, threads)
+
+
+def from_files(files: Mapping[str, bytes], threads: int = 1) -> CompiledModel:
+    """Make a compiled model of the content of its files.
+
+    Parameters
+    ----------
+    files : mapping
+        Content by file name, as `CompiledModel.save` wrote it.
+    threads : int
+        Threads that one call may use; the answers do not depend on it.
+
+    Returns
+    -------
+    CompiledModel
+        Ready to answer.
+
+    Raises
+    ------
+    ValueError
+        If the files were written by a newer version.
+    """
+    value = jsonfile.loads(files[FILE])
     if value["format"] > FORMAT:
-        raise ValueError(f"{folder / FILE}: format {value['format']} is newer than {FORMAT}")
+        raise ValueError(f"{FILE}: format {value['format']} is newer than {FORMAT}")
     return CompiledModel(
         program=Program.from_json(value["program"]),
-        engine=_engine(value["engine"], folder, threads),
+        engine=_engine(value["engine"], files, threads),
         decision=Decision.from_json(value["decision"]),
         engine_name=value["engine"]["name"],
         options=value["engine"]["options"],
     )
 
 
-def _engine(described: Mapping[str, Any], folder: Path, threads: int) -> Engine:
+def _engine(described: Mapping[str, Any], files: Mapping[str, bytes], threads: int) -> Engine:
     module, name = _ENGINES[described["name"]]
-    engine: Engine = getattr(importlib.import_module(module), name).load(
-        folder, described["options"], threads
-    )
+    try:
+        kind = getattr(importlib.import_module(module), name)
+    except ModuleNotFoundError as error:
+        raise EngineMissingError(
+            f"its engine, {described['name']}, needs {error.name}, which is not installed here: "
+            f"pip install --require-hashes -r {requirements_of(described['name'])}"
+        ) from None
+    engine: Engine = kind.load(files, described["options"], threads)
     return engine

@@ -160,6 +160,27 @@ def softmax(margins: Array) -> Array:
     return np.asarray(powers / _row_sums(powers))
 
 
+def from_margins(margins: Array) -> Array:
+    """Turn margins into scores that add up to 1, by sigmoid or softmax.
+
+    They rank as the margins do; probabilities they become by calibration (Platt 1999).
+
+    Parameters
+    ----------
+    margins : numpy.ndarray
+        Shape (rows,) for a binary task, else (rows, classes).
+
+    Returns
+    -------
+    numpy.ndarray
+        Shape (rows, classes).
+    """
+    if margins.ndim > 1 and margins.shape[1] > 1:
+        return softmax(margins)
+    positive = sigmoid(margins.reshape(len(margins), 1))
+    return np.concatenate([1 - positive, positive], axis=1)
+
+
 def _row_sums(matrix: Array) -> Array:
     # In a fixed order, column by column: a sum over an axis may take another on another processor.
     return np.cumsum(matrix, axis=1)[:, -1:]

@@ -36,28 +36,35 @@ class Traits:
         The floating type that it compares in.
     finite : bool
         Whether it refuses infinite values.
+    scale : bool
+        Whether it minds the scale of its columns.
     """
 
     native: int = 0
     missing: bool = False
     dtype: str = "float64"
     finite: bool = True
+    scale: bool = False
 
 
 # LightGBM and XGBoost have no limit of their own; past some thousands a native split overfits and
 # its bit set outgrows the rest of the model.
 _MANY = 4096
 
-_FLOAT32 = {"dtype": "float32", "finite": True}
+_FLOAT32 = {"dtype": "float32", "finite": True, "scale": False}
 
 _FAMILIES: dict[tuple[str, str], dict[str, Any]] = {
-    ("sklearn", "HistGradientBoosting"): {"native": 255, "finite": False},
+    ("sklearn", "HistGradientBoosting"): {"native": 255, "finite": False, "scale": False},
     ("sklearn", "RandomForest"): _FLOAT32,
     ("sklearn", "ExtraTrees"): _FLOAT32,
     ("sklearn", "GradientBoosting"): _FLOAT32,
-    ("lightgbm", "LGBM"): {"native": _MANY, "finite": False},
+    ("sklearn", "DecisionTree"): _FLOAT32,
+    ("sklearn", "ExtraTree"): _FLOAT32,
+    ("sklearn", "Bagging"): _FLOAT32,
+    ("sklearn", "AdaBoost"): _FLOAT32,
+    ("lightgbm", "LGBM"): {"native": _MANY, "finite": False, "scale": False},
     # XGBoost refuses infinity when it is fitted, and answers it.
-    ("xgboost", "XGB"): {"native": _MANY, "dtype": "float32", "finite": False},
+    ("xgboost", "XGB"): {"native": _MANY, "dtype": "float32", "finite": False, "scale": False},
 }
 
 #: What makes a library give the same model with any number of threads. The user's word goes first.
@@ -102,11 +109,13 @@ def traits(estimator: Any) -> Traits:
     Traits
         Of its family; for an unknown one, the careful defaults.
     """
-    known = dict(_FAMILIES.get(family(estimator), {}))
+    asked = get_tags(estimator).input_tags
+    # Who takes only what is not negative counts, and counts are not to be shifted.
+    known = {"scale": not asked.positive_only, **_FAMILIES.get(family(estimator), {})}
     bins = getattr(estimator, "max_bins", None)
     if isinstance(bins, int):
         known["native"] = min(known.get("native", 0), bins)
-    return Traits(missing=bool(get_tags(estimator).input_tags.allow_nan), **known)
+    return Traits(missing=bool(asked.allow_nan), **known)
 
 
 def make_estimator(path: str, params: Mapping[str, Any], *, task: Task, seed: int) -> Any:
@@ -187,12 +196,18 @@ def _find(path: str) -> type[Any]:
 
 
 def _construct(kind: type[Any], path: str, params: Mapping[str, Any]) -> Any:
-    try:
-        default = kind()
-    except TypeError as error:
+    needed = [
+        name
+        for name, asked in inspect.signature(kind).parameters.items()
+        if asked.default is asked.empty and asked.kind is asked.POSITIONAL_OR_KEYWORD
+    ]
+    if needed:
         raise PerennialError(
-            f"{path} cannot be made: {error}", where=KEY, mend="choose one that needs no arguments"
-        ) from None
+            f"{path} needs {', '.join(needed)}, which params.yaml cannot hold",
+            where=KEY,
+            mend="write a class that sets it and takes no arguments itself, and name that class",
+        )
+    default = kind()
     return kind(**checked(default, params, where=PARAMS))
 
 

@@ -88,4 +88,42 @@ def read(path: Path) -> Any:
     object
         Its value.
     """
-    return json.loads(path.read_text(encoding="utf-8"))
+    return loads(path.read_bytes())
+
+
+def loads(content: bytes) -> Any:
+    """Read the content of a JSON file.
+
+    Parameters
+    ----------
+    content : bytes
+        UTF-8.
+
+    Returns
+    -------
+    object
+        Its value.
+
+    Raises
+    ------
+    ValueError
+        If it is not JSON as RFC 8259 has it, names a key twice, or nests more deeply than Python
+        can follow.
+    """
+    try:
+        return json.loads(
+            content.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse
+        )
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return value
+
+
+def _refuse(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")

@@ -9,10 +9,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from perennial.columns import Columns, from_values
-from perennial.decision import Decision
+from perennial.decision import Decision, from_margins
 from perennial.program import Program
 
 Array = NDArray[Any]
+
+
+#: What a classifier is asked, the best first.
+_METHODS = ("predict_proba", "decision_function")
+
+
+def method_of(estimator: Any, *, is_regression: bool) -> str:
+    """Name the method of an estimator that gives scores; empty if it has none."""
+    if is_regression:
+        return "predict"
+    return next((method for method in _METHODS if hasattr(estimator, method)), "")
+
+
+def scores_of(estimator: Any, method: str, matrix: Array) -> Array:
+    """Score a matrix with an estimator's own code.
+
+    Parameters
+    ----------
+    estimator : object
+        Fitted.
+    method : str
+        What `method_of` said.
+    matrix : numpy.ndarray
+        Shape (rows, features).
+
+    Returns
+    -------
+    numpy.ndarray
+        Probabilities, or margins brought into 0 to 1, shape (rows, classes); or values, shape
+        (rows,).
+    """
+    found = np.asarray(getattr(estimator, method)(matrix), dtype=np.float64)
+    return from_margins(found) if method == "decision_function" else found
 
 
 class Model:
@@ -65,9 +98,8 @@ class Model:
         numpy.ndarray
             Probabilities, shape (rows, classes), or values, shape (rows,).
         """
-        if self.decision.classes:
-            return np.asarray(self.estimator.predict_proba(matrix), dtype=np.float64)
-        return np.asarray(self.estimator.predict(matrix), dtype=np.float64)
+        method = method_of(self.estimator, is_regression=not self.decision.classes)
+        return scores_of(self.estimator, method, matrix)
 
     def answers(self, columns: Columns) -> Array:
         """Answer numpy columns: probabilities (rows, classes), or values (rows,)."""

@@ -20,9 +20,18 @@ Array = NDArray[Any]
 HONEST = 0.7
 
 _NUMBERS = (np.nan, np.inf, -np.inf, 0.0, -0.0, 1.0, -1.0, 5e-324, 1e300, -1e300)
-_INTEGERS = (2.0**53, 2.0**53 + 2, -(2.0**53), 16777217.0)
+_INTEGERS = (2.0**53, 2.0**53 + 2, -(2.0**53), 2.0**63, -(2.0**63), 16777217.0)
 _TEXTS = (None, "", " ", "never seen before", "☃ 雪 🙂", "x" * 100_000, "nan", "None", "0")
-_DATES = ("NaT", "1970-01-01", "0001-01-01", "9999-12-31T23:59:59.999999", "2024-02-29T23:59:59")
+_DATES = (
+    "NaT",
+    "0001-01-01",
+    "1900-02-28T23:59:59.999999",  # the last moment of a February without a 29th
+    "1969-12-31T23:59:59.999999",
+    "1970-01-01",
+    "2024-02-29T23:59:59",
+    "2262-04-11T23:47:16.854775",  # where nanoseconds end
+    "9999-12-31T23:59:59.999999",
+)
 
 
 @dataclass(frozen=True)
@@ -121,6 +130,13 @@ def _compare(
     model: Model, compiled: CompiledModel, matrix: Array, tolerance: float, spread: float
 ) -> Parity:
     wanted, found = _asked(model.scores, matrix), _asked(compiled.scores, matrix)
+    if wanted is not None and np.isnan(wanted).any():
+        raise PerennialError(
+            f"the fitted model itself answers {np.isnan(wanted).sum()} times with no number, on "
+            "rows made to be hard",
+            where="train",
+            mend="choose another estimator, or a parameter that keeps it finite",
+        )
     if wanted is None or found is None:
         both = wanted is found
         return Parity(len(matrix), len(matrix) if both else 0, 0.0, 0, 0 if both else len(matrix))

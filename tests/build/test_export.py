@@ -7,13 +7,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from perennial import jsonfile
 from perennial.bundle import load
 from perennial.environment import pinned
+from perennial.signature import sign
 
 if TYPE_CHECKING:
     from conftest import Project
+
+
+def private_key() -> bytes:
+    return ed25519.Ed25519PrivateKey.generate().private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+
 
 ENGINE = "src/perennial/engines/treelite.py"
 MARKED = "        # treelite computes in its own input type"
@@ -78,6 +90,35 @@ def test_the_name_is_the_one_of_the_parameters(project: Project) -> None:
     bundle = project.root / "models/bundle"
     assert load(bundle).manifest["name"] == "setosa-or-not"
     assert (bundle / "MODEL_CARD.md").read_text().startswith("# setosa-or-not\n")
+
+
+def test_a_named_key_signs_and_changes_no_output(project: Project, tmp_path: Path) -> None:
+    key, other = tmp_path / "release.pem", tmp_path / "other.pem"
+    for path in (key, other):
+        path.write_bytes(private_key())
+    public_key = sign(b"", key.read_bytes())[1]
+    project.edit("params.yaml", "name: iris", f"name: iris, sign: {public_key}")
+    # Whoever exports a bundle that is to be signed may well have a key configured.
+    project.env["PERENNIAL_PUBLIC_KEY"] = public_key
+    project.stage("export", check=True)
+    before = project.hashes()
+    command = ("python", "-m", "perennial.cli", "sign", "--key")
+    environment = {"PYTHONPATH": "src"}
+    refused = project.run(*command, str(other), env=environment)
+    assert refused.returncode == 2
+    assert f"export.sign: the bundle names another key, {public_key}" in refused.stderr
+    signed = project.run(*command, str(key), env=environment, check=True)
+    assert "signed: models/bundle.sig" in signed.stdout
+    bundle = project.root / "models/bundle"
+    assert load(bundle, public_key=public_key).manifest["public_key"] == public_key
+    assert {**project.hashes(), "models/bundle.sig": ""} == {**before, "models/bundle.sig": ""}
+    assert project.git("status", "--porcelain", "models") == "?? models/bundle.sig\n"
+
+
+@pytest.mark.parametrize("key", ["keys/release.pub", "MCowBQYDK2VwAyEA", "''"])
+def test_what_is_no_public_key_is_told(project: Project, key: str) -> None:
+    project.edit("params.yaml", "name: iris", f"name: iris, sign: {key}")
+    project.refused("export", "export.sign")
 
 
 def test_versions_are_those_of_the_lock(iris: Project) -> None:

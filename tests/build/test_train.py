@@ -290,9 +290,9 @@ class TestSearch:
         assert found[0] == found[1]
 
     def test_what_the_search_finds_must_have_an_engine(self) -> None:
-        search = {"space": {"loss": ["exponential"]}, "folds": 2}
-        with pytest.raises(PerennialError, match="no engine takes loss='exponential'"):
-            trained("binary", "GradientBoosting", search=search)
+        search = {"space": {"zero_as_missing": [True]}, "folds": 2}
+        with pytest.raises(PerennialError, match="treelite: it does not take zero_as_missing=True"):
+            trained("binary", "LGBM", search=search)
 
 
 class TestRows:
@@ -355,7 +355,8 @@ class TestRefused:
             return replace(rows, columns={})
 
         error = self.refused(untouchable, name="LGBM", params={"linear_tree": True})
-        assert "LGBMClassifier has no engine yet" in error.what
+        assert "LGBMClassifier has no engine" in error.what
+        assert error.mend == "leave linear_tree at its default"
 
 
 SCRIPT = """
@@ -465,7 +466,7 @@ class TestStage:
                     "params": {"n_estimators": 5},
                     "tolerance": 0.0,
                 },
-                "train: train, engine treelite: the compiled model is not the fitted one",
+                "- treelite: the compiled model is not the fitted one",
             ),
         ],
         ids=["unknown parameter", "no parity"],

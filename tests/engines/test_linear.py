@@ -43,7 +43,8 @@ class TestLinear:
 
     def test_saved_and_loaded(self, link: str, tmp_path: Path) -> None:
         engine(link).save(tmp_path)
-        loaded = LinearEngine.load(tmp_path, {"link": link}, threads=4)
+        files = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+        loaded = LinearEngine.load(files, {"link": link}, threads=4)
         assert loaded.scores(MATRIX).tobytes() == engine(link).scores(MATRIX).tobytes()
 
     @settings(deadline=None)

@@ -31,7 +31,9 @@ def test_saved_and_loaded(forest: tuple[Any, Any, Any], tmp_path: Path) -> None:
     model, matrix, expected = forest
     engine = TreeliteEngine(model, "identity")
     engine.save(tmp_path)
-    loaded = TreeliteEngine.load(tmp_path, {"link": "identity"})
+    loaded = TreeliteEngine.load(
+        {"model.tl": (tmp_path / "model.tl").read_bytes()}, {"link": "identity"}
+    )
     np.testing.assert_allclose(engine.scores(matrix), expected, rtol=1e-14)
     assert loaded.scores(matrix).tobytes() == engine.scores(matrix).tobytes()
 
@@ -55,7 +57,8 @@ def test_more_threads_than_openmp_may_start(
         "import sys, numpy as np; from pathlib import Path\n"
         "from perennial.engines.treelite import TreeliteEngine as Engine\n"
         "folder = Path(sys.argv[1])\n"
-        "engine = Engine.load(folder, {'link': 'identity'}, threads=4)\n"
+        "files = {'model.tl': (folder / 'model.tl').read_bytes()}\n"
+        "engine = Engine.load(files, {'link': 'identity'}, threads=4)\n"
         "print(engine.scores(np.load(folder / 'matrix.npy')).sum())\n"
     )
     monkeypatch.setenv("PYTHONPATH", str(SRC))

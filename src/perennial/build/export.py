@@ -12,14 +12,16 @@ import pyarrow as pa
 from perennial import compiled as compiled_model
 from perennial import jsonfile, parquet
 from perennial.arrow import without_pandas
-from perennial.bundle import COMPILED, FORMAT, MANIFEST, Bundle, digest_of, digests, sha256
+from perennial.bundle import COMPILED, Bundle
 from perennial.card import model_card
 from perennial.columns import Columns, from_arrow
-from perennial.compiled import CompiledModel
+from perennial.compiled import CompiledModel, requirements_of
 from perennial.contract import CONTRACT, Contract, read_contract
 from perennial.environment import LOCK, pinned
 from perennial.errors import PerennialError
 from perennial.fresh import ask_samples
+from perennial.manifest import FORMAT, sha256
+from perennial.manifest import write as write_manifest
 from perennial.outputs import publishing
 from perennial.params.build import BuildParams, read_params
 from perennial.reference import (
@@ -38,6 +40,9 @@ BUNDLE = Path("models/bundle")
 
 #: Packages that the answers depend on, named in the manifest with the versions of the lock.
 PACKAGES = ("lightgbm", "numpy", "scikit-learn", "scipy", "treelite", "xgboost-cpu")
+
+#: And those of one engine alone.
+OWN_PACKAGES = {"onnx": ("onnxruntime", "skl2onnx"), "skops": ("skops",)}
 
 
 @dataclass(frozen=True)
@@ -125,8 +130,7 @@ def pack(folder: Path, facts: Facts) -> None:
         reports["evaluate"]["detail"][0]["confidence"],
     )
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8", newline="\n")
-    manifest["files"] = digests(folder)
-    jsonfile.write(folder / MANIFEST, {**manifest, "sha256": digest_of(manifest)})
+    write_manifest(folder, manifest)
 
 
 def describe(facts: Facts) -> dict[str, Any]:
@@ -144,6 +148,7 @@ def describe(facts: Facts) -> dict[str, Any]:
     """
     contract, decision = facts.contract, facts.model.decision
     versions = dict(pinned(LOCK.read_text(encoding="utf-8")))
+    packages = (*PACKAGES, *OWN_PACKAGES.get(facts.model.engine_name, ()))
     return {
         "format": FORMAT,
         "name": facts.params.export.name,
@@ -156,10 +161,18 @@ def describe(facts: Facts) -> dict[str, Any]:
         "columns": {
             name: column.model_dump(mode="json") for name, column in contract.columns.items()
         },
-        "engine": facts.model.engine_name,
-        "packages": {name: versions[name] for name in PACKAGES if name in versions},
+        "public_key": facts.params.export.sign,
+        **_engine(facts.model),
+        "packages": {name: versions[name] for name in sorted(packages) if name in versions},
         "data": facts.data,
     }
+
+
+def _engine(model: CompiledModel) -> dict[str, Any]:
+    name = model.engine_name
+    found: dict[str, Any] = {"engine": name, "requires": requirements_of(name)}
+    # What skops may build, and what of it a person had to confirm.
+    return found | {key: model.options[key] for key in ("types", "trusted") if key in model.options}
 
 
 def _open_types(contract: Contract) -> dict[str, str]:

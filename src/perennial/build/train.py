@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -13,14 +12,14 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from perennial import compiled as compiled_model
 from perennial import jsonfile, parquet, pickling
 from perennial.arrow import without_pandas
 from perennial.baseline import fit_dummy, fit_linear
 from perennial.calibration import fit_calibration
 from perennial.columns import Columns, from_arrow
-from perennial.compilation import compile_trees, refuse_without_engine, split_points
-from perennial.compiled import CompiledModel
+from perennial.compilation.choice import Chosen, choose_engine, refuse_without_engine
+from perennial.compilation.thresholds import fitted_split_points, split_points
+from perennial.compiled import CompiledModel, Engine
 from perennial.contract import Contract, Task, read_contract
 from perennial.decision import Decision
 from perennial.engines.treelite import TreeliteEngine
@@ -34,7 +33,7 @@ from perennial.estimators import (
     refusals,
     traits,
 )
-from perennial.model import Model
+from perennial.model import Model, method_of
 from perennial.outputs import publishing_all
 from perennial.params.build import BuildParams, read_params
 from perennial.params.train import Train
@@ -77,6 +76,7 @@ class Trained:
     linear: CompiledModel
     dummy: list[float]
     parity: Parity
+    passed_over: dict[str, str]
     trials: list[Trial]
 
 
@@ -95,6 +95,8 @@ def main() -> None:
         jsonfile.write(baseline / "dummy.json", trained.dummy)
         jsonfile.write(report, describe(trained, params.train), decimals=jsonfile.DECIMALS)
     parity = trained.parity
+    for engine, why in trained.passed_over.items():
+        print(f"train: engine {engine} was passed over: {why}")
     print(
         f"train: {params.train.estimator.rpartition('.')[2]} on {len(train.target):,} rows; "
         f"parity of engine {trained.compiled.engine_name} proved on {parity.rows:,} rows"
@@ -170,11 +172,11 @@ def train_all(
         linear, dummy = step(
             "baselines", lambda: _baselines(train, validation, contract, params.train)
         )
-        compiled, parity = step(
+        served = step(
             "compiling, and proving parity",
             lambda: compile_and_prove(model, train, validation, contract, params.train, threads),
         )
-    return Trained(model, compiled, linear, dummy, parity, trials)
+    return Trained(model, served.compiled, linear, dummy, served.parity, served.passed_over, trials)
 
 
 def fit(
@@ -185,8 +187,12 @@ def fit(
     estimator = make_estimator(
         chosen.estimator, chosen.params, task=contract.task, seed=chosen.seed
     )
-    refuse_without_engine(estimator)
-    fitted = fit_program(train.columns, train.target, contract, traits(estimator), chosen)
+    refuse_without_engine(estimator, contract.task, chosen.engine)
+    _refuse_uncalibrated(estimator, contract.task, chosen)
+    known = traits(estimator)
+    fitted = fit_program(
+        train.columns, train.target, contract, known, chosen, standardise=known.scale
+    )
     steps = fitted.program.steps
     native = {step.column for step in steps if type(step) is Category}
     places = [place for place, name in enumerate(fitted.program.origin) if name in native]
@@ -194,9 +200,19 @@ def fit(
     trials = _search(estimator, fitted.matrix, train, contract.task, params, threads, arguments)
     if trials:
         estimator.set_params(**max(trials, key=lambda trial: trial.score).params)
-        refuse_without_engine(estimator)
+        refuse_without_engine(estimator, contract.task, chosen.engine)
     _fit(estimator, fitted.matrix, train.target, arguments, threads)
     return Model(fitted.program, estimator, Decision(list(contract.classes))), trials
+
+
+def _refuse_uncalibrated(estimator: Any, task: Task, params: Train) -> None:
+    method = method_of(estimator, is_regression=task == "regression")
+    if method == "decision_function" and params.calibration == "none":
+        raise PerennialError(
+            f"{type(estimator).__name__} has margins, and no probabilities",
+            where="params.yaml: train.calibration",
+            mend="set it to sigmoid (Platt's) or isotonic, which make them so",
+        )
 
 
 def _search(
@@ -248,9 +264,26 @@ def _fit(
 
 def decide(model: Model, validation: Rows, params: Train) -> Model:
     """Choose calibration and threshold on the validation rows."""
-    scores = model.scores(model.program.encode(validation.columns))
+    scores = _validation_scores(model, validation)
     decision = _decision(model.decision, scores, validation.target, params)
     return Model(model.program, model.estimator, decision)
+
+
+def _validation_scores(model: Model, validation: Rows) -> Array:
+    wanted = (len(validation.target), *filter(None, [len(model.decision.classes)]))
+    try:
+        scores = model.scores(model.program.encode(validation.columns))
+    except refusals(model.estimator) as error:
+        fault = reason(error)
+    else:
+        if scores.shape == wanted and np.isfinite(scores).all():
+            return scores
+        fault = f"{scores.shape} is not {wanted}" if scores.shape != wanted else "not a number"
+    raise PerennialError(
+        f"{type(model.estimator).__name__} does not answer the validation rows: {fault}",
+        where=PARAMS,
+        mend="correct the parameter that it names, or choose another estimator",
+    )
 
 
 def _decision(decision: Decision, scores: Array, target: Array, params: Train) -> Decision:
@@ -280,27 +313,22 @@ def compile_and_prove(
     contract: Contract,
     params: Train,
     threads: int,
-) -> tuple[CompiledModel, Parity]:
-    """Compile a fitted model, write it, load it again, and prove its parity."""
-    engine, options = compile_trees(model.estimator, contract.task, threads)
-    written = CompiledModel(model.program, engine, model.decision, "treelite", options)
-    with tempfile.TemporaryDirectory() as folder:
-        written.save(Path(folder))
-        compiled = compiled_model.load(Path(folder), threads)
-    matrix = trial_rows(model, engine, train, validation, params)
-    parity = prove_parity(
-        model,
-        compiled,
-        matrix,
-        tolerance=params.tolerance,
-        spread=float(np.std(train.target)) or 1.0,
-    )
-    return compiled, parity
+) -> Chosen:
+    """Compile a fitted model for the first engine that takes it, and prove its parity."""
+
+    def prove(compiled: CompiledModel) -> Parity:
+        return prove_parity(
+            model,
+            compiled,
+            trial_rows(model, compiled.engine, train, validation, params),
+            tolerance=params.tolerance,
+            spread=float(np.std(train.target)) or 1.0,
+        )
+
+    return choose_engine(model, contract.task, params, prove, threads=threads)
 
 
-def trial_rows(
-    model: Model, engine: TreeliteEngine, train: Rows, validation: Rows, params: Train
-) -> Array:
+def trial_rows(model: Model, engine: Engine, train: Rows, validation: Rows, params: Train) -> Array:
     """Encode the rows that parity is proved on: all of validation, and adversarial ones.
 
     Half of the adversarial rows carry hostile raw values, half sit at split thresholds.
@@ -311,7 +339,11 @@ def trial_rows(
     hostile = adversarial_columns(train.columns, program.types, count, params.seed)
     rng = np.random.default_rng(params.seed)
     drawn = honest[rng.integers(0, len(honest), params.adversarial_rows - count)]
-    points = split_points(engine.model, honest.shape[1])
+    points = (
+        split_points(engine.model, honest.shape[1])
+        if isinstance(engine, TreeliteEngine)
+        else fitted_split_points(model.estimator, honest.shape[1])
+    )
     sharp = at_split_points(drawn, points, program.dtype, params.seed)
     return np.concatenate([honest, program.encode(hostile), sharp])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,10 +36,12 @@ class LinearEngine:
         self._link = link
 
     @classmethod
-    def load(cls, folder: Path, options: dict[str, Any], threads: int = 1) -> LinearEngine:
-        """Load what `save` wrote. One thread is all it takes."""
+    def load(
+        cls, files: Mapping[str, bytes], options: dict[str, Any], threads: int = 1
+    ) -> LinearEngine:
+        """Load what `save` wrote, by file name. One thread is all it takes."""
         del threads
-        value = jsonfile.read(folder / FILE)
+        value = jsonfile.loads(files[FILE])
         coefficients, intercept = np.array(value["coefficients"]), np.array(value["intercept"])
         return cls(coefficients, intercept, options["link"])
 

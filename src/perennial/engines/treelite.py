@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,9 +38,11 @@ class TreeliteEngine:
         self._threads = min(threads, cores(), thread_count())
 
     @classmethod
-    def load(cls, folder: Path, options: dict[str, Any], threads: int = 1) -> TreeliteEngine:
-        """Load what `save` wrote; `options` are those that compilation decided."""
-        return cls(treelite.Model.deserialize(folder / FILE), options["link"], threads)
+    def load(
+        cls, files: Mapping[str, bytes], options: dict[str, Any], threads: int = 1
+    ) -> TreeliteEngine:
+        """Load what `save` wrote, by file name; `options` are those that compilation decided."""
+        return cls(treelite.Model.deserialize_bytes(files[FILE]), options["link"], threads)
 
     def save(self, folder: Path) -> None:
         """Write the trees into a folder."""

@@ -8,6 +8,9 @@ from pydantic import Field, StringConstraints
 
 from perennial.yamlfile import Closed
 
+#: What `openssl pkey -pubout` writes of an Ed25519 key: its head (RFC 8410), and 32 bytes.
+PUBLIC_KEY = r"^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$"
+
 
 class Export(Closed):
     """What the bundle carries."""
@@ -18,3 +21,6 @@ class Export(Closed):
     """Test rows kept as the monitor's reference, at most."""
     samples: int = Field(20, ge=1)
     """Requests with their answers, asked again in a fresh process."""
+    sign: Annotated[str, StringConstraints(pattern=PUBLIC_KEY)] | None = None
+    """Public key that the bundle names as its signer's, as its line of base64: `perennial sign`
+    then signs with no other."""

@@ -112,8 +112,10 @@ class Train(Closed):
     """How validation corrects the probabilities."""
     threshold: Threshold = MaxF1Threshold(method="max_f1")
     """How validation chooses the threshold of a binary task."""
-    engine: Literal["auto", "treelite"] = "auto"
-    """What runs the model in production; `auto` takes the first that passes parity."""
+    engine: Literal["auto", "treelite", "onnx", "skops"] = "auto"
+    """What runs the model in production; `auto` takes the first of these that passes parity."""
+    trusted: list[str] = []
+    """Types, by dotted name, that a person has looked at and lets the engine `skops` load."""
     tolerance: float = Field(1e-6, ge=0, lt=1)
     """Largest difference between the fitted and the compiled model, in probability or, for a
     regression, relative to the target's spread."""

@@ -1,20 +1,23 @@
-"""Compile fitted estimators to what an engine runs."""
+"""Compile fitted trees for treelite."""
 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import treelite
 from numpy.typing import NDArray
+from sklearn.base import is_classifier
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.tree import BaseDecisionTree
 
+from perennial.compilation.refusal import Refusal
+from perennial.compilation.thresholds import trees_of
 from perennial.contract import Task
-from perennial.engines.linear import LinearEngine
 from perennial.engines.treelite import TreeliteEngine
-from perennial.errors import PerennialError
-from perennial.estimators import KEY, family, reason, settings
+from perennial.estimators import family, reason, settings
 
 Array = NDArray[Any]
 
@@ -24,13 +27,13 @@ TREES = (
     ("sklearn", "RandomForest"),
     ("sklearn", "ExtraTrees"),
     ("sklearn", "GradientBoosting"),
+    ("sklearn", "DecisionTree"),
+    ("sklearn", "ExtraTree"),
+    ("sklearn", "Bagging"),
+    ("sklearn", "AdaBoost"),
     ("lightgbm", "LGBM"),
     ("xgboost", "XGB"),
 )
-
-#: Significant digits of a linear model's coefficients. A BLAS rounds the last digits differently
-#: from processor to processor; these are the same on all of them.
-DIGITS = 6
 
 _LINKS = {
     "identity": "identity",
@@ -39,12 +42,6 @@ _LINKS = {
     "softmax": "softmax",
     "exponential": "exponential",
 }
-
-
-_MEND = (
-    "take scikit-learn's HistGradientBoosting, RandomForest, ExtraTrees or GradientBoosting, "
-    "LightGBM's LGBM or XGBoost's XGB models"
-)
 
 #: Settings of which treelite's importers do not know, or whose output no engine has, by library:
 #: each with the test of a value that can be served.
@@ -68,31 +65,33 @@ _SERVED: dict[str, dict[str, Callable[[Any], bool]]] = {
 _LIGHTGBM_ZERO = float(np.float32(1e-35))
 
 
-def refuse_without_engine(estimator: Any) -> None:
-    """Refuse an estimator that could be fitted, but not served.
+def refuse(estimator: Any, task: Task) -> None:
+    """Refuse, before the fit, what is no tree, or has a setting that no engine has.
 
     Parameters
     ----------
     estimator : object
         Not fitted.
+    task : str
+        What it is to be fitted for.
 
     Raises
     ------
-    PerennialError
-        If no engine runs its family, or one of its settings.
+    Refusal
+        With the reason.
     """
     if family(estimator) not in TREES:
-        raise _no_engine(estimator, "no engine takes its kind")
+        raise Refusal("it is none of the trees that treelite takes")
+    if family(estimator)[1] == "AdaBoost" and task == "regression":
+        raise Refusal("AdaBoost answers with a median of its trees, not with their sum")
     served = _SERVED.get(family(estimator)[0], {})
     for name, value in settings(estimator).items():
         if name in served and not served[name](value):
-            raise _no_engine(
-                estimator, f"no engine takes {name}={value!r}", mend=f"leave {name} at its default"
-            )
+            raise Refusal(f"it does not take {name}={value!r}", f"leave {name} at its default")
 
 
-def compile_trees(
-    estimator: Any, task: Task, threads: int
+def compile_(
+    estimator: Any, task: Task, threads: int, trusted: Sequence[str] = ()
 ) -> tuple[TreeliteEngine, dict[str, Any]]:
     """Compile fitted trees for treelite.
 
@@ -104,6 +103,8 @@ def compile_trees(
         What it was fitted for.
     threads : int
         Threads that the engine may use.
+    trusted : sequence of str
+        Not needed: the file names no types.
 
     Returns
     -------
@@ -114,17 +115,18 @@ def compile_trees(
 
     Raises
     ------
-    PerennialError
-        If no engine takes the estimator as it was fitted; the message says why.
+    Refusal
+        If treelite does not take the estimator as it was fitted.
     """
+    del trusted
     try:
         model = _imported(estimator)
     except (treelite.TreeliteError, ValueError, NotImplementedError, KeyError) as error:
-        raise _no_engine(estimator, f"treelite refuses it: {reason(error)}") from None
+        raise Refusal(f"its importer refuses it: {reason(error)}") from None
     post = model.get_header_accessor().get_field("postprocessor")
     link = _LINKS.get(str(post))
     if link is None:
-        raise _no_engine(estimator, f"its output is of a kind ({post}) that no engine has")
+        raise Refusal(f"its output is of a kind ({post}) that the engine has not")
     if link == "identity" and task != "regression":
         link = "probability"
     return TreeliteEngine(model, link, threads), {"link": link}
@@ -136,6 +138,10 @@ def _imported(estimator: Any) -> treelite.Model:
         return _without_tiny(treelite.frontend.from_lightgbm(estimator.booster_))
     if library == "xgboost":
         return _from_base_score(treelite.frontend.from_xgboost(estimator.get_booster()))
+    if family(estimator)[1] in {"DecisionTree", "ExtraTree", "Bagging"}:
+        return treelite.sklearn.import_model(_as_forest(estimator))
+    if family(estimator)[1] == "AdaBoost":
+        return _as_votes(estimator)
     with warnings.catch_warnings():
         # Its importer casts the NaN among a column's categories to an integer; missing values are
         # routed apart, and parity is proved on them.
@@ -146,7 +152,7 @@ def _imported(estimator: Any) -> treelite.Model:
 def _without_tiny(model: treelite.Model) -> treelite.Model:
     # LightGBM reads a value of up to 1e-35 on either side as zero. One of its thresholds says so,
     # except for the value that lies on it.
-    for tree in _trees(model):
+    for tree in trees_of(model):
         threshold = tree.get_field("threshold")
         if (threshold == -_LIGHTGBM_ZERO).any():
             below = np.nextafter(-_LIGHTGBM_ZERO, -np.inf)
@@ -164,7 +170,7 @@ def _from_base_score(model: treelite.Model) -> treelite.Model:
     )
     if np.prod(shape) > 1 or not np.isin(np.arange(len(base)), classes).all():
         return model
-    trees = list(_trees(model))
+    trees = list(trees_of(model))
     for place, score in enumerate(base.astype(np.float32)):
         first = trees[int(np.argmax(classes == place))]
         leaf, is_leaf = first.get_field("leaf_value"), first.get_field("node_type") == 0
@@ -173,69 +179,40 @@ def _from_base_score(model: treelite.Model) -> treelite.Model:
     return model
 
 
-def _trees(model: treelite.Model) -> Iterator[Any]:
-    for number in range(model.num_tree):
-        yield model.get_tree_accessor(number)
+def _as_forest(estimator: Any) -> Any:
+    # Its importer takes forests, which answer with the mean of their trees as these do. A tree is a
+    # forest of one.
+    trees = getattr(estimator, "estimators_", [estimator])
+    width = estimator.n_features_in_
+    _refuse_unlike(estimator, trees)
+    forest = (RandomForestClassifier if is_classifier(estimator) else RandomForestRegressor)()
+    forest.set_params(n_estimators=len(trees))
+    forest.estimators_, forest.n_features_in_, forest.n_outputs_ = trees, width, 1
+    if is_classifier(estimator):
+        forest.n_classes_ = len(estimator.classes_)
+    return forest
 
 
-def _no_engine(estimator: Any, why: str, mend: str = _MEND) -> PerennialError:
-    return PerennialError(
-        f"{type(estimator).__name__} has no engine yet, so it cannot be exported: {why}",
-        where=KEY,
-        mend=mend,
-    )
+def _refuse_unlike(estimator: Any, trees: list[Any]) -> None:
+    if not all(isinstance(tree, BaseDecisionTree) for tree in trees):
+        raise Refusal("it is no ensemble of trees")
+    every = np.arange(estimator.n_features_in_)
+    chosen = getattr(estimator, "estimators_features_", [every])
+    if not all(np.array_equal(features, every) for features in chosen):
+        raise Refusal("its trees saw different columns")
 
 
-def compile_linear(estimator: Any, task: Task) -> tuple[LinearEngine, dict[str, Any]]:
-    """Compile a fitted `LogisticRegression` or `Ridge`.
-
-    Parameters
-    ----------
-    estimator : object
-        The fitted model.
-    task : str
-        What it was fitted for.
-
-    Returns
-    -------
-    engine : LinearEngine
-        What runs it, its coefficients rounded to `DIGITS` significant digits.
-    options : dict
-        What `perennial.compiled` needs to load it again.
-    """
-    coefficients = significant(np.atleast_2d(estimator.coef_))
-    intercept = significant(np.atleast_1d(estimator.intercept_))
-    link = {"binary": "sigmoid", "multiclass": "softmax", "regression": "identity"}[task]
-    return LinearEngine(coefficients, intercept, link), {"link": link}
-
-
-def significant(values: Array, digits: int = DIGITS) -> Array:
-    """Round to significant digits. Takes and returns any shape."""
-    flat = [float(f"{value:.{digits}g}") for value in np.ravel(values)]
-    return np.array(flat).reshape(np.shape(values))
-
-
-def split_points(model: treelite.Model, features: int) -> list[Array]:
-    """Collect the thresholds of a forest's numerical splits.
-
-    Parameters
-    ----------
-    model : treelite.Model
-        The trees.
-    features : int
-        Columns of the matrix.
-
-    Returns
-    -------
-    list of numpy.ndarray
-        Distinct thresholds of each column, ascending; without the infinite ones, which part
-        missing values from all others.
-    """
-    places, thresholds = [np.empty(0, np.int32)], [np.empty(0)]
-    for tree in _trees(model):
-        is_numerical = tree.get_field("node_type") == 1
-        places.append(tree.get_field("split_index")[is_numerical])
-        thresholds.append(tree.get_field("threshold")[is_numerical])
-    place, threshold = np.concatenate(places), np.concatenate(thresholds).astype(np.float64)
-    place, threshold = place[np.isfinite(threshold)], threshold[np.isfinite(threshold)]
-    return [np.unique(threshold[place == feature]) for feature in range(features)]
+def _as_votes(estimator: Any) -> treelite.Model:
+    # AdaBoost's trees vote with a weight each, and a softmax follows (Zhu et al. 2009, eq. 15).
+    model = treelite.sklearn.import_model(_as_forest(estimator))
+    weights = estimator.estimator_weights_ / estimator.estimator_weights_.sum()
+    count = len(estimator.classes_)
+    for tree, weight in zip(trees_of(model), weights, strict=False):
+        shares = tree.get_field("leaf_vector").reshape(-1, count)
+        is_chosen = np.arange(count) == shares.argmax(axis=1)[:, np.newaxis]
+        votes = np.where(is_chosen, weight, -weight / (count - 1)) / (count - 1)
+        tree.set_field("leaf_vector", votes.ravel())
+    header = model.get_header_accessor()
+    header.set_field("average_tree_output", np.array([0], dtype=np.uint8))
+    header.set_field("postprocessor", "softmax")
+    return model

@@ -1,4 +1,4 @@
-"""What can be compiled answers as fitted, and what cannot is refused before it is fitted."""
+"""Trees that treelite takes answer as fitted; the others are refused before they are fitted."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from typing import Any
 import lightgbm
 import numpy as np
 import pytest
-import treelite
 import xgboost
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_wine
 from sklearn.ensemble import (
+    AdaBoostClassifier,
+    BaggingClassifier,
+    BaggingRegressor,
     ExtraTreesClassifier,
     ExtraTreesRegressor,
     GradientBoostingClassifier,
@@ -21,19 +23,20 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.naive_bayes import GaussianNB
+from sklearn.tree import (
+    DecisionTreeClassifier,
+    DecisionTreeRegressor,
+    ExtraTreeClassifier,
+    ExtraTreeRegressor,
+)
+from sklearn.utils import get_tags
 from threadpoolctl import threadpool_limits
 
-from perennial.compilation import (
-    TREES,
-    compile_linear,
-    compile_trees,
-    refuse_without_engine,
-    significant,
-    split_points,
-)
+from perennial.compilation.refusal import Refusal
+from perennial.compilation.thresholds import split_points
+from perennial.compilation.treelite import TREES, compile_, refuse
 from perennial.contract import Task
-from perennial.errors import PerennialError
 from perennial.estimators import family, make_estimator
 from perennial.parity import at_split_points
 
@@ -58,6 +61,16 @@ FITS: list[tuple[Task, Any]] = [
     ("binary", GradientBoostingClassifier(**SMALL, init="zero")),
     ("multiclass", GradientBoostingClassifier(**SMALL, subsample=0.5)),
     ("regression", GradientBoostingRegressor(**SMALL, loss="huber")),
+    ("binary", DecisionTreeClassifier(random_state=0, class_weight="balanced")),
+    ("multiclass", DecisionTreeClassifier(random_state=0, max_depth=3)),
+    ("regression", DecisionTreeRegressor(random_state=0)),
+    ("multiclass", ExtraTreeClassifier(random_state=0)),
+    ("regression", ExtraTreeRegressor(random_state=0)),
+    ("binary", BaggingClassifier(**SMALL)),
+    ("multiclass", BaggingClassifier(**SMALL, oob_score=False)),
+    ("regression", BaggingRegressor(**SMALL, max_samples=0.5)),
+    ("binary", AdaBoostClassifier(**SMALL)),
+    ("multiclass", AdaBoostClassifier(DecisionTreeClassifier(max_depth=2), **SMALL)),
     ("binary", lightgbm.LGBMClassifier(**LGBM, class_weight="balanced")),
     ("binary", lightgbm.LGBMClassifier(**LGBM, use_missing=False)),
     ("multiclass", lightgbm.LGBMClassifier(**LGBM, boosting_type="dart")),
@@ -102,10 +115,9 @@ class TestTrees:
     def test_scores_are_the_estimators_own_also_at_its_thresholds(
         self, task: Task, estimator: Any
     ) -> None:
-        takes_missing = family(estimator)[1] != "GradientBoosting"
-        matrix, target = data(task, missing=takes_missing)
+        matrix, target = data(task, missing=get_tags(estimator).input_tags.allow_nan)
         estimator.fit(matrix, target)
-        engine, options = compile_trees(estimator, task, threads=1)
+        engine, options = compile_(estimator, task, threads=1)
         points = split_points(engine.model, matrix.shape[1])
         dtype = str(np.dtype(engine.model.input_type))
         if family(estimator)[0] == "sklearn" and family(estimator)[1] != "HistGradientBoosting":
@@ -126,14 +138,14 @@ class TestTrees:
         # It adds hundreds of float32 leaves to a large base score; the order of that sum shows.
         matrix, target = data("regression")
         estimator = xgboost.XGBRegressor(n_estimators=400, n_jobs=1).fit(matrix, target)
-        engine, _ = compile_trees(estimator, "regression", threads=1)
+        engine, _ = compile_(estimator, "regression", threads=1)
         np.testing.assert_array_equal(engine.scores(matrix), estimator.predict(matrix))
 
     def test_lightgbm_takes_tiny_numbers_for_zero(self) -> None:
         column = np.concatenate([np.full(50, -1.0), np.zeros(50), np.full(50, 1.0)])
         matrix, target = column[:, np.newaxis], np.repeat([1.0, 2.0, 5.0], 50)
         estimator = lightgbm.LGBMRegressor(**LGBM).fit(matrix, target)
-        engine, _ = compile_trees(estimator, "regression", threads=1)
+        engine, _ = compile_(estimator, "regression", threads=1)
         edge = float(np.float32(1e-35))
         tiny = [sign * np.nextafter(edge, to) for sign in (-1, 1) for to in (0, 1)]
         asked = np.array([*tiny, edge, -edge, 0.0, -0.0, 5e-324, -1.0, 1.0])[:, np.newaxis]
@@ -143,23 +155,33 @@ class TestTrees:
     def test_no_trees_at_all(self) -> None:
         matrix, target = data("regression")
         estimator = xgboost.XGBRegressor(n_estimators=0).fit(matrix, target)
-        engine, _ = compile_trees(estimator, "regression", threads=1)
+        engine, _ = compile_(estimator, "regression", threads=1)
         np.testing.assert_array_equal(engine.scores(matrix), estimator.predict(matrix))
         assert [len(points) for points in split_points(engine.model, 10)] == [0] * 10
 
     def test_what_the_importer_refuses_is_told(self) -> None:
         matrix, target = data("regression")
         estimator = lightgbm.LGBMRegressor(**LGBM, linear_tree=True).fit(matrix, target)
-        with pytest.raises(PerennialError, match=r"LGBMRegressor has no engine yet.*linear trees"):
-            compile_trees(estimator, "regression", threads=1)
+        with pytest.raises(Refusal, match="linear trees"):
+            compile_(estimator, "regression", threads=1)
 
     def test_an_output_that_no_engine_has_is_told(self) -> None:
         matrix, target = data("multiclass")
         estimator = lightgbm.LGBMClassifier(**LGBM, objective="multiclassova").fit(matrix, target)
-        with pytest.raises(
-            PerennialError, match=r"LGBMClassifier has no engine yet.*multiclass_ova"
-        ):
-            compile_trees(estimator, "multiclass", threads=1)
+        with pytest.raises(Refusal, match="multiclass_ova"):
+            compile_(estimator, "multiclass", threads=1)
+
+    @pytest.mark.parametrize(
+        ("estimator", "why"),
+        [
+            (BaggingClassifier(GaussianNB(), **SMALL), "no ensemble of trees"),
+            (BaggingClassifier(**SMALL, max_features=0.5), "different columns"),
+        ],
+    )
+    def test_an_ensemble_that_is_no_forest_is_told(self, estimator: Any, why: str) -> None:
+        matrix, target = data("multiclass")
+        with pytest.raises(Refusal, match=why):
+            compile_(estimator.fit(matrix, target), "multiclass", threads=1)
 
 
 class TestRefused:
@@ -168,13 +190,10 @@ class TestRefused:
         [
             ("sklearn.linear_model.LogisticRegression", {}),
             ("sklearn.svm.SVC", {}),
-            ("sklearn.tree.DecisionTreeClassifier", {}),
-            ("sklearn.ensemble.AdaBoostClassifier", {}),
-            ("sklearn.ensemble.BaggingClassifier", {}),
+            ("sklearn.ensemble.AdaBoostRegressor", {}),
             ("sklearn.neural_network.MLPClassifier", {}),
             ("sklearn.naive_bayes.GaussianNB", {}),
             ("sklearn.dummy.DummyClassifier", {}),
-            ("sklearn.pipeline.FeatureUnion", {}),
             ("xgboost.XGBRFClassifier", {}),
             ("xgboost.XGBClassifier", {"booster": "gblinear"}),
             ("xgboost.XGBClassifier", {"missing": -1.0}),
@@ -188,50 +207,15 @@ class TestRefused:
             ("sklearn.ensemble.GradientBoostingClassifier", {"loss": "exponential"}),
         ],
     )
-    def test_before_it_is_fitted_and_by_name(self, path: str, params: dict[str, Any]) -> None:
+    def test_before_it_is_fitted(self, path: str, params: dict[str, Any]) -> None:
         kind = path.rpartition(".")[2]
         task: Task = "regression" if kind.endswith("Regressor") else "binary"
-        with pytest.raises(PerennialError) as told:
-            refuse_without_engine(make_estimator(path, params, task=task, seed=0))
-        assert kind in told.value.what
-        assert told.value.where == "params.yaml: train.estimator"
-        assert told.value.mend
+        with pytest.raises(Refusal) as told:
+            refuse(make_estimator(path, params, task=task, seed=0), task)
         for value in params.values():
-            assert repr(value) in told.value.what
+            assert repr(value) in told.value.why
+            assert told.value.mend
 
     @pytest.mark.parametrize(("task", "estimator"), FITS, ids=str)
     def test_nothing_else(self, task: Task, estimator: Any) -> None:
-        refuse_without_engine(estimator)
-
-
-class TestLinear:
-    @pytest.mark.parametrize("task", ["binary", "multiclass"])
-    def test_logistic_regression(self, task: Task) -> None:
-        matrix, target = data(task)
-        matrix /= matrix.std(axis=0)
-        fitted = LogisticRegression(solver="newton-cholesky").fit(matrix, target)
-        engine, _ = compile_linear(fitted, task)
-        np.testing.assert_allclose(
-            engine.scores(matrix), fitted.predict_proba(matrix), rtol=0, atol=1e-5
-        )
-
-    def test_ridge(self) -> None:
-        matrix, target = data("regression")
-        fitted = Ridge(alpha=1e-3).fit(matrix, target)
-        engine, _ = compile_linear(fitted, "regression")
-        np.testing.assert_allclose(engine.scores(matrix), fitted.predict(matrix), rtol=1e-4)
-
-    def test_coefficients_are_rounded_past_what_processors_differ_by(self) -> None:
-        values = np.array([[1.23456749e-7, -98765.4321], [0.0, 1.0]])
-        expected = [[1.23457e-7, -98765.4], [0.0, 1.0]]
-        assert significant(values).tolist() == expected
-        assert significant(np.nextafter(values, 9)).tolist()[0] == expected[0]
-
-
-def test_split_points_by_hand() -> None:
-    matrix = np.array([[0.0, 5.0], [1.0, 5.0], [np.nan, 5.0], [3.0, 5.0]])
-    forest = RandomForestRegressor(n_estimators=1, bootstrap=False, max_features=None)
-    forest.fit(matrix, [0.0, 1.0, 9.0, 3.0])
-    points = split_points(treelite.sklearn.import_model(forest), 2)
-    # The split that parts the missing value from the others has no finite threshold.
-    assert [place.tolist() for place in points] == [[0.5, 2.0], []]
+        refuse(estimator, task)

@@ -1,0 +1,1 @@
+"""From fitted estimators to what an engine runs, one module an engine."""
