@@ -303,13 +303,18 @@ class TestAdversarialRows:
             values = self.made()[name]
             assert np.isnan(values).any()
             beside = [np.nextafter(edge, to) for edge in (low, high) for to in (-np.inf, np.inf)]
-            wanted = [np.inf, -np.inf, 0.0, 1e300, 5e-324, 2.0**53, low, high, *beside]
+            wanted = [np.inf, -np.inf, 0.0, 1e300, 5e-324, low, high, *beside]
+            wanted += [2.0**53, 2.0**53 + 2, -(2.0**53), 2.0**63, -(2.0**63)]
             assert np.isin(wanted, values).all()
 
     def test_booleans_and_dates(self) -> None:
         table = self.made()
         assert set(table["flag"][~np.isnan(table["flag"])]) == {0.0, 1.0}
-        edges = ["0001-01-01", "9999-12-31T23:59:59.999999", "2024-02-29T23:59:59", "1970-01-01"]
+        edges = [
+            *["0001-01-01", "9999-12-31T23:59:59.999999", "1900-02-28T23:59:59.999999"],
+            *["2024-02-29T23:59:59", "1970-01-01", "1969-12-31T23:59:59.999999"],
+            "2262-04-11T23:47:16.854775",
+        ]
         assert np.isin(np.array(edges, dtype="datetime64[us]"), table["when"]).all()
         assert np.isnat(table["when"]).any()
 
