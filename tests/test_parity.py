@@ -352,6 +352,12 @@ class TestAdversarialRows:
         }
         assert set(found[:, 0]) == wanted
 
+    def test_no_threshold_is_left_out_where_there_are_rows_for_all(self) -> None:
+        points = np.linspace(0, 1, 250)
+        found = at_split_points(np.full((3000, 1), 7.0), [points], "float64", seed=0)
+        beside = [np.nextafter(points, end) for end in (-9, 9)]
+        assert set(np.concatenate([points, *beside])) <= set(found[:, 0])
+
 
 def test_trees_are_really_changed_by_these_tests(tmp_path: Path) -> None:
     _, compiled = fitted()
