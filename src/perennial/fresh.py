@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.abc import MetaPathFinder
 from pathlib import Path
+from typing import Any
 
 #: Packages that the fresh process cannot import.
 SHUT_OUT = ("sklearn", "pandas", "joblib", "dvc", "pyarrow", "pydantic")
@@ -49,6 +51,21 @@ def ask_samples(folder: Path) -> str | None:
     return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
 
 
+class _Missing(MetaPathFinder):
+    """Finds packages to be absent, as they are where they are not installed.
+
+    None in `sys.modules` would do for an import, and not for scikit-learn, which looks there.
+    """
+
+    def __init__(self, packages: set[str]) -> None:
+        self._packages = packages
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
+        del path, target
+        if fullname.partition(".")[0] in self._packages:
+            raise ModuleNotFoundError(f"import of {fullname} halted: not in production")
+
+
 def main() -> None:
     """Ask the bundle named on the command line; the body of the fresh process."""
     from perennial import jsonfile
@@ -56,8 +73,7 @@ def main() -> None:
 
     folder = Path(sys.argv[1])
     needed = NEEDED.get(jsonfile.read(folder / MANIFEST)["engine"], set())
-    for name in set(SHUT_OUT) - needed:
-        sys.modules[name] = None  # type: ignore[assignment]  # an import of it now fails
+    sys.meta_path.insert(0, _Missing(set(SHUT_OUT) - needed))
     bundle = load(folder)
     cases = jsonfile.read(folder / "sample.json")["cases"]
     answers = bundle.respond([case["request"] for case in cases])
