@@ -89,3 +89,19 @@ def test_neither_environment_nor_folder_lends_the_process_a_module(
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert ask_samples(folder) is None
+
+
+def test_what_is_shut_out_looks_as_if_it_were_not_installed() -> None:
+    """scikit-learn asks `sys.modules` for pandas, and takes what it finds there for pandas."""
+    code = (
+        "import sys; sys.path.insert(0, sys.argv[1])\n"
+        "from perennial.fresh import _Missing\n"
+        "sys.meta_path.insert(0, _Missing({'pandas'}))\n"
+        "try:\n    import pandas.api\nexcept ModuleNotFoundError:\n"
+        "    print('pandas' in sys.modules)\n"
+        "import numpy"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, SRC], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"

@@ -304,13 +304,18 @@ class TestAdversarialRows:
             values = self.made()[name]
             assert np.isnan(values).any()
             beside = [np.nextafter(edge, to) for edge in (low, high) for to in (-np.inf, np.inf)]
-            wanted = [np.inf, -np.inf, 0.0, 1e300, 5e-324, 2.0**53, low, high, *beside]
+            wanted = [np.inf, -np.inf, 0.0, 1e300, 5e-324, low, high, *beside]
+            wanted += [2.0**53, 2.0**53 + 2, -(2.0**53), 2.0**63, -(2.0**63)]
             assert np.isin(wanted, values).all()
 
     def test_booleans_and_dates(self) -> None:
         table = self.made()
         assert set(table["flag"][~np.isnan(table["flag"])]) == {0.0, 1.0}
-        edges = ["0001-01-01", "9999-12-31T23:59:59.999999", "2024-02-29T23:59:59", "1970-01-01"]
+        edges = [
+            *["0001-01-01", "9999-12-31T23:59:59.999999", "1900-02-28T23:59:59.999999"],
+            *["2024-02-29T23:59:59", "1970-01-01", "1969-12-31T23:59:59.999999"],
+            "2262-04-11T23:47:16.854775",
+        ]
         assert np.isin(np.array(edges, dtype="datetime64[us]"), table["when"]).all()
         assert np.isnat(table["when"]).any()
 
@@ -347,6 +352,12 @@ class TestAdversarialRows:
             for value in (point, np.nextafter(point, kind(9)), np.nextafter(point, kind(0)))
         }
         assert set(found[:, 0]) == wanted
+
+    def test_no_threshold_is_left_out_where_there_are_rows_for_all(self) -> None:
+        points = np.linspace(0, 1, 250)
+        found = at_split_points(np.full((3000, 1), 7.0), [points], "float64", seed=0)
+        beside = [np.nextafter(points, end) for end in (-9, 9)]
+        assert set(np.concatenate([points, *beside])) <= set(found[:, 0])
 
 
 def test_trees_are_really_changed_by_these_tests(tmp_path: Path) -> None:

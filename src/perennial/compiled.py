@@ -171,8 +171,9 @@ def _engine(described: Mapping[str, Any], files: Mapping[str, bytes], threads: i
     try:
         kind = getattr(importlib.import_module(module), name)
     except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
         raise EngineMissingError(
-            f"its engine, {described['name']}, needs {error.name}, which is not installed here: "
+            f"its engine, {described['name']}, needs {package}, which is not installed here: "
             f"pip install --require-hashes -r {requirements_of(described['name'])}"
         ) from None
     engine: Engine = kind.load(files, described["options"], threads)

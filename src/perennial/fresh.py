@@ -10,7 +10,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from importlib.abc import MetaPathFinder
 from pathlib import Path
+from typing import Any
 
 from perennial.signature import PUBLIC_KEY
 
@@ -55,6 +57,21 @@ def ask_samples(folder: Path) -> str | None:
     return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
 
 
+class _Missing(MetaPathFinder):
+    """Finds packages to be absent, as they are where they are not installed.
+
+    None in `sys.modules` would do for an import, and not for scikit-learn, which looks there.
+    """
+
+    def __init__(self, packages: set[str]) -> None:
+        self._packages = packages
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
+        del path, target
+        if fullname.partition(".")[0] in self._packages:
+            raise ModuleNotFoundError(f"import of {fullname} halted: not in production")
+
+
 def main() -> None:
     """Ask the bundle named on the command line; the body of the fresh process."""
     from perennial import jsonfile
@@ -63,8 +80,8 @@ def main() -> None:
 
     # Read twice, but only to know what to shut out before anything is imported.
     manifest = jsonfile.read(Path(sys.argv[1]) / MANIFEST)
-    for name in set(SHUT_OUT) - NEEDED.get(manifest["engine"], set()):
-        sys.modules[name] = None  # type: ignore[assignment]  # an import of it now fails
+    needed = NEEDED.get(manifest["engine"], set())
+    sys.meta_path.insert(0, _Missing(set(SHUT_OUT) - needed))
     # Made a moment ago by this repository, of types that `train.trusted` confirmed.
     bundle = load(sys.argv[1], trusted=manifest.get("trusted", ()))
     cases = jsonfile.loads(bundle.files["sample.json"])["cases"]

@@ -206,7 +206,7 @@ def _pool(values: Array, kind: str) -> Array:
 
 
 def at_split_points(matrix: Array, points: list[Array], dtype: str, seed: int) -> Array:
-    """Put values on, and one unit in the last place beside, the thresholds of splits.
+    """Put values on, and one unit in the last place beside, every threshold of a split.
 
     Parameters
     ----------
@@ -228,9 +228,11 @@ def at_split_points(matrix: Array, points: list[Array], dtype: str, seed: int) -
     changed = matrix.copy()
     for place, thresholds in enumerate(points):
         if len(thresholds):
-            drawn = thresholds[rng.integers(0, len(thresholds), len(matrix))].astype(dtype)
-            aside = rng.choice(np.array([-np.inf, np.inf], dtype=dtype), len(matrix))
-            beside = np.where(rng.random(len(matrix)) < 1 / 3, drawn, np.nextafter(drawn, aside))
+            on = thresholds.astype(dtype)
+            ends = np.array([-np.inf, np.inf], dtype=dtype)
+            values = np.concatenate([on, *(np.nextafter(on, end) for end in ends)])
             is_put = rng.random(len(matrix)) > HONEST
-            changed[is_put, place] = beside[is_put]
+            # In turn, so that none is left out where there are rows for all.
+            turn = np.arange(is_put.sum()) % len(values)
+            changed[is_put, place] = rng.permutation(values)[turn]
     return changed

@@ -44,11 +44,8 @@ def test_it_says_what_was_exported(project: Project) -> None:
 @pytest.mark.parametrize(
     ("fault", "told"),
     [
-        ("import sklearn", "ModuleNotFoundError: import of sklearn halted"),
-        (
-            "import sys; matrix = matrix * (0 if 'pandas' in sys.modules else 1)",
-            "sample 0: answered {",
-        ),
+        ("import sklearn", "ModuleNotFoundError: "),
+        ("matrix = matrix * 0", "sample 0: answered {"),
         ("import os; os._exit(3)", "exit code 3"),
     ],
 )

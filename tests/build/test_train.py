@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -55,6 +56,16 @@ FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
     "LGBM": ("lightgbm.LGBM", {"n_estimators": 5}),
     "XGB": ("xgboost.XGB", {"n_estimators": 5}),
 }
+#: What goes to an engine each; the type that skops needs somebody to confirm, too.
+OTHERS: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "DecisionTree": ("sklearn.tree.DecisionTree", "treelite", {}),
+    "MLP": ("sklearn.neural_network.MLP", "onnx", {"max_iter": 30, "tol": 1e3}),
+    "KNeighbors": ("sklearn.neighbors.KNeighbors", "onnx", {}),
+    "Dummy": ("sklearn.dummy.Dummy", "skops", {}),
+    "ExtraTree": ("sklearn.tree.ExtraTree", "skops", {}),
+}
+#: An engine by name, which leaves out those that `auto` asks before.
+ASKED = {"ExtraTree": {"engine": "skops", "trusted": ["sklearn.tree._tree.Tree"]}}
 NATIVE = ("HistGradientBoosting", "LGBM", "XGB")
 
 
@@ -106,13 +117,13 @@ def table(task: str, rows: int, seed: int) -> pa.Table:
 
 
 def params(task: str, name: str = "HistGradientBoosting", **fields: Any) -> BuildParams:
-    path, own = FAMILIES[name]
+    path, own = FAMILIES[name] if name in FAMILIES else OTHERS[name][::2]
     kind = "Regressor" if task == "regression" else "Classifier"
     section = {
         "estimator": path + kind,
         "adversarial_rows": 400,
         **fields,
-        "params": {**own, **fields.get("params", {})},
+        "params": {**({} if "estimator" in fields else own), **fields.get("params", {})},
     }
     split = fields.pop("split", {"method": "random"})
     section.pop("split", None)
@@ -173,6 +184,20 @@ class TestFamilies:
             "baseline/linear.json",
             "baseline/program.json",
         }
+
+    @pytest.mark.parametrize("task", TARGETS)
+    @pytest.mark.parametrize("name", OTHERS)
+    def test_other_engines_alike(self, name: str, task: str, tmp_path: Path) -> None:
+        engine = OTHERS[name][1]
+        found = []
+        for threads in (1, 2, 4):
+            result = trained(task, name, threads=threads, **ASKED.get(name, {}))
+            proved(result)
+            found.append(digests(result, tmp_path))
+        assert found[0] == found[1] == found[2]
+        assert result.compiled.engine_name == engine
+        standard = result.compiled.program.standard
+        assert (standard is not None) == (name in {"MLP", "KNeighbors", "Dummy"})
 
     @pytest.mark.parametrize("name", NATIVE)
     @pytest.mark.parametrize(
@@ -350,6 +375,30 @@ class TestRefused:
             error = self.refused(overflowing, name="RandomForest")
         assert "RandomForestClassifier refuses to be fitted" in error.what
 
+    def test_margins_without_calibration(self) -> None:
+        section = {"estimator": "sklearn.svm.LinearSVC"}
+        with pytest.raises(PerennialError, match="LinearSVC has margins, and no prob") as told:
+            trained("binary", **section)
+        assert told.value.where == "params.yaml: train.calibration"
+        result = trained("binary", **section, calibration="sigmoid")
+        proved(result)
+        assert result.compiled.options == {"method": "decision_function"}
+
+    @pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
+    def test_a_model_that_does_not_answer_every_row(self, kind: str) -> None:
+        task = "binary" if kind == "Classifier" else "regression"
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with pytest.raises(PerennialError, match="does not answer the validation rows") as told:
+                trained(task, estimator=f"sklearn.neighbors.RadiusNeighbors{kind}", params={})
+        assert told.value.where == "params.yaml: train.params"
+
+    def test_a_model_that_answers_with_no_number(self) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with pytest.raises(PerennialError, match="the fitted model itself answers"):
+                trained("binary", estimator="sklearn.semi_supervised.LabelPropagation")
+
     def test_no_engine_is_told_before_anything_is_fitted(self) -> None:
         def untouchable(rows: Rows) -> Rows:
             return replace(rows, columns={})
@@ -367,18 +416,19 @@ specification = importlib.util.spec_from_file_location("trained", sys.argv[1])
 tests = importlib.util.module_from_spec(specification)
 specification.loader.exec_module(tests)
 found = {}
-for name in tests.FAMILIES:
+for name in (*tests.FAMILIES, *tests.OTHERS):
     with tempfile.TemporaryDirectory() as folder:
-        found[name] = tests.digests(tests.trained("binary", name, threads=2), Path(folder))
+        result = tests.trained("binary", name, threads=2, **tests.ASKED.get(name, {}))
+        found[name] = tests.digests(result, Path(folder))
 print(json.dumps(found))
 """
 
 
 def test_another_process_with_other_hashes_and_threads_writes_the_same(tmp_path: Path) -> None:
     here = {}
-    for name in FAMILIES:
+    for name in (*FAMILIES, *OTHERS):
         (tmp_path / name).mkdir()
-        here[name] = digests(trained("binary", name), tmp_path / name)
+        here[name] = digests(trained("binary", name, **ASKED.get(name, {})), tmp_path / name)
     elsewhere = {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "4", "PYTHONPATH": str(ROOT / "src")}
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT, __file__],

@@ -58,6 +58,13 @@ def test_threads_change_nothing() -> None:
     assert one.scores(large).tobytes() == four.scores(large).tobytes()
 
 
+@pytest.mark.parametrize("rows", [0, 1, 255, 256, 257])
+def test_any_number_of_rows(rows: int) -> None:
+    found = OnnxEngine(product(), "predict_proba").scores(MATRIX[:rows])
+    assert found.shape == (rows, 3)
+    np.testing.assert_allclose(found, MATRIX[:rows] @ WEIGHTS, rtol=1e-12)
+
+
 def test_saved_and_loaded(tmp_path: Path) -> None:
     engine = OnnxEngine(product(), "predict_proba")
     engine.save(tmp_path)

@@ -152,7 +152,9 @@ def train_all(
     PerennialError
         If the estimator cannot be made, fitted or compiled, or if parity fails.
     """
-    with Progress("train", 4) as progress, threadpool_limits(threads):
+    # A BLAS adds up in an order that depends on its threads; a solver's last digits would, too.
+    limits = {"openmp": threads, "blas": 1}
+    with Progress("train", 4) as progress, threadpool_limits(limits):
 
         def step(name: str, work: Callable[[], Any]) -> Any:
             progress.begin(name)

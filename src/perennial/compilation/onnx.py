@@ -124,9 +124,7 @@ def canonical(graph: onnx.ModelProto) -> bytes:
     """
     body = graph.graph
     del body.output[:-1]
-    _rename(body, body.output[0].name, OUTPUT)
-    body.output[0].name = OUTPUT
-    needed, kept = {OUTPUT}, []
+    needed, kept = {body.output[0].name}, []
     for node in reversed(body.node):
         if needed & set(node.output):
             needed |= set(_read_by(node))
@@ -134,16 +132,30 @@ def canonical(graph: onnx.ModelProto) -> bytes:
     numbers = [each for each in body.initializer if each.name in needed]
     _replace(body.node, kept[::-1])
     _replace(body.initializer, numbers)
-    body.name = "model"
+    _replace(graph.opset_import, sorted(graph.opset_import, key=lambda each: each.domain))
+    _rename(body, {"": "", INPUT: INPUT, body.output[0].name: OUTPUT})
     for told in ("producer_name", "producer_version", "domain", "doc_string", "metadata_props"):
         graph.ClearField(told)
     return bytes(graph.SerializeToString(deterministic=True))
 
 
-def _rename(body: onnx.GraphProto, old: str, new: str) -> None:
+def _rename(body: onnx.GraphProto, names: dict[str, str]) -> None:
+    # skl2onnx counts some of its names on from one graph to the next.
+    def new(old: str) -> str:
+        return names.setdefault(old, f"v{len(names)}")
+
+    body.name = "model"
+    for place in (*body.input, *body.initializer):
+        place.name = new(place.name)
     for node in body.node:
-        for names in (node.input, node.output):
-            names[:] = [new if name == old else name for name in names]
+        node.name = ""
+        node.input[:] = map(new, node.input)
+        for attribute in node.attribute:
+            if attribute.type == onnx.AttributeProto.GRAPH:
+                _rename(attribute.g, names)
+        node.output[:] = map(new, node.output)
+    for place in (*body.output, *body.value_info):
+        place.name = new(place.name)
 
 
 def _read_by(node: onnx.NodeProto) -> Iterator[str]:

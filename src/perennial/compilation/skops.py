@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import zipfile
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -100,9 +99,8 @@ def compile_(
 def canonical(model: bytes) -> bytes:
     """Rewrite a skops file so that it depends on the estimator alone.
 
-    Objects that occur once lose their identity, which was their place in memory; the others are
-    numbered as they occur. Files of numbers are named by their content, sets are sorted, and the
-    archive holds no time.
+    Objects, which skops tells apart by their place in memory, are numbered as they occur. Files of
+    numbers are named by their content, sets are sorted, and the archive holds no time.
 
     Parameters
     ----------
@@ -131,16 +129,11 @@ def canonical(model: bytes) -> bytes:
 
 
 def _forget_places(schema: dict[str, Any]) -> None:
-    shared = Counter(node.get("__id__") for node in _nodes(schema) if _is_shared(node))
     numbers: dict[int, int] = {}
     for node in _nodes(schema):
         place = node.pop("__id__", None)
-        if place is not None and node["__loader__"] not in _VALUES and shared[place] > 1:
+        if place is not None and node["__loader__"] not in _VALUES:
             node["__id__"] = numbers.setdefault(place, len(numbers) + 1)
-
-
-def _is_shared(node: dict[str, Any]) -> bool:
-    return "__id__" in node and node["__loader__"] not in _VALUES
 
 
 def _name_files(schema: dict[str, Any], names: dict[str, str]) -> None:

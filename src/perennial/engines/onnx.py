@@ -21,6 +21,10 @@ FILE = "model.onnx"
 #: What goes in and what comes out of the graph.
 INPUT, OUTPUT = "matrix", "scores"
 
+#: Rows of one run. Neighbours and kernel machines compare each row with every one that they keep:
+#: that many numbers are in memory at once.
+BLOCK = 256
+
 Array = NDArray[Any]
 
 
@@ -82,17 +86,21 @@ class OnnxEngine:
         ValueError
             If the graph fails on these rows.
         """
-        asked = {INPUT: np.asarray(matrix, dtype=np.float64)}
-        try:
-            found = np.asarray(self._session.run([OUTPUT], asked)[0], dtype=np.float64)
-        except _FAULTS as error:
-            raise ValueError(f"onnxruntime fails: {_first_line(error)}") from None
+        asked = np.asarray(matrix, dtype=np.float64)
+        starts = range(0, max(len(asked), 1), BLOCK)
+        found = np.concatenate([self._run(asked[start : start + BLOCK]) for start in starts])
         if self._method == "predict":
             return found.reshape(len(matrix))
         if self._method == "predict_proba":
             return found
         # A binary model's margins come as two columns, of which the second is the positive one.
         return from_margins(found[:, 1] if found.shape[1] == 2 else found)
+
+    def _run(self, rows: Array) -> Array:
+        try:
+            return np.asarray(self._session.run([OUTPUT], {INPUT: rows})[0], dtype=np.float64)
+        except _FAULTS as error:
+            raise ValueError(f"onnxruntime fails: {_first_line(error)}") from None
 
 
 def _options(threads: int) -> Any:
