@@ -15,6 +15,7 @@ from perennial.judging import (
     blocks_of,
     judge,
     plots,
+    primary_metric,
     scorer_of,
     values_there_are,
 )
@@ -82,6 +83,23 @@ class TestBlocks:
         assert part.blocks is not None
         assert part.blocks.tolist() == [7, 9]
         assert Sample(np.arange(4), None).part(np.array([0])).blocks is None
+
+
+class TestPrimaryMetric:
+    METRICS = scorer_of("binary", CASES["binary"][0], CASES["binary"][1], 0.5).metrics
+
+    def test_it_is_the_tasks_or_the_one_asked_for(self) -> None:
+        assert primary_metric(self.METRICS, "binary", PARAMS).name == "roc_auc"
+        chosen = PARAMS.model_copy(update={"primary": "brier"})
+        assert primary_metric(self.METRICS, "binary", chosen).name == "brier"
+
+    def test_one_that_the_task_does_not_have_is_refused(self) -> None:
+        wrong = PARAMS.model_copy(update={"primary": "rmse"})
+        with pytest.raises(PerennialError) as refused:
+            primary_metric(self.METRICS, "binary", wrong)
+        told = str(refused.value)
+        assert told.startswith("params.yaml: evaluate.primary: a binary task has no metric rmse\n")
+        assert "mend: choose one of roc_auc, average_precision, " in told
 
 
 class TestBaselines:

@@ -14,6 +14,10 @@ from perennial.errors import PerennialError
 COMMANDS = {
     "land": ("perennial.landing", "bring new periods into data/landing"),
     "sign": ("perennial.signing", "sign a bundle with a key of one's own"),
+    "compare": (
+        "perennial.review.compare.command",
+        "what changed between revisions, and is it real",
+    ),
 }
 
 

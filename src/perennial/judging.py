@@ -10,12 +10,15 @@ from numpy.typing import NDArray
 
 from perennial import curves
 from perennial.bootstrap import Estimate, estimate
-from perennial.contract import Task
+from perennial.columns import from_arrow
+from perennial.contract import Contract, Task
+from perennial.errors import PerennialError
 from perennial.metrics.binary import BinaryScores
-from perennial.metrics.definition import MetricError, Scorer, evaluate
+from perennial.metrics.definition import Metric, MetricError, Scorer, evaluate
 from perennial.metrics.multiclass import MulticlassScores
 from perennial.metrics.regression import RegressionScores
 from perennial.params.evaluate import Evaluate
+from perennial.target import target_of
 
 Array = NDArray[Any]
 
@@ -95,6 +98,62 @@ def values_there_are(scorer: Scorer) -> dict[str, float]:
         except MetricError as error:
             wanted.remove(error.metric)
     return {}
+
+
+def primary_metric(metrics: tuple[Metric, ...], task: Task, params: Evaluate) -> Metric:
+    """Look up the metric that decides.
+
+    Parameters
+    ----------
+    metrics : tuple of Metric
+        Those of the task's scorer.
+    task : str
+        Binary, multiclass or regression.
+    params : Evaluate
+        Its `primary`, if it names one.
+
+    Returns
+    -------
+    Metric
+        The one named, else the task's own.
+
+    Raises
+    ------
+    PerennialError
+        If the task has no metric of that name.
+    """
+    wanted = params.primary or PRIMARY[task]
+    for metric in metrics:
+        if metric.name == wanted:
+            return metric
+    raise PerennialError(
+        f"a {task} task has no metric {wanted}",
+        where="params.yaml: evaluate.primary",
+        mend=f"choose one of {', '.join(metric.name for metric in metrics)}",
+    )
+
+
+def sample_of(table: Any, contract: Contract, method: str) -> Sample:
+    """Read the truth of prepared rows, and which of them stand or fall together.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Prepared rows.
+    contract : Contract
+        Names target, time and group.
+    method : str
+        `prepare.split.method`.
+
+    Returns
+    -------
+    Sample
+        Of all rows.
+    """
+    time, group = contract.only("time"), contract.only("group")
+    times = from_arrow(table, {time: "datetime"})[time] if time else None
+    groups = np.array(table.column(group).to_pylist(), dtype=str) if group else None
+    return Sample(target_of(table, contract), blocks_of(method, times, groups))
 
 
 def blocks_of(method: str, times: Array | None, groups: Array | None) -> Array | None:

@@ -237,25 +237,14 @@ class TestParts:
         for name, answers in whole.answers.items():
             np.testing.assert_array_equal(parts.answers[name], answers)
 
-    def test_the_primary_metric_is_the_tasks_or_the_one_asked_for(self, cancer: Project) -> None:
-        with inside(cancer):
-            contract, params, answered = side(cancer)
-            assert evaluate.primary_metric(contract, params.evaluate, answered).name == "roc_auc"
-            chosen = params.evaluate.model_copy(update={"primary": "brier"})
-            assert evaluate.primary_metric(contract, chosen, answered).name == "brier"
-            wrong = params.evaluate.model_copy(update={"primary": "rmse"})
-            with pytest.raises(PerennialError) as refused:
-                evaluate.primary_metric(contract, wrong, answered)
-        told = str(refused.value)
-        assert told.startswith("params.yaml: evaluate.primary: a binary task has no metric rmse\n")
-        assert "mend: choose one of roc_auc, average_precision, " in told
-
     def test_importance_of_too_few_rows_is_told_with_its_mend(self, cancer: Project) -> None:
         few = {**read_params(cancer.root / "params.yaml").evaluate.model_dump()}
         few["importance"] = {"rows": 1, "repeats": 1}
         with inside(cancer):
             contract, params, answered = side(cancer, evaluate=few)
-            primary = evaluate.primary_metric(contract, params.evaluate, answered)
+            (primary, *_) = evaluate.scorer_of(
+                contract.task, answered.sample.target, answered.answers["model"], None
+            ).metrics
             model = compiled.load(evaluate.COMPILED)
             with pytest.raises(PerennialError) as refused:
                 evaluate.importance_of(model, answered, contract, params.evaluate, primary)

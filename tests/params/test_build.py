@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from perennial.errors import PerennialError
 from perennial.params.build import BuildParams, read_params
+from perennial.params.compare import compare_params
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -148,3 +149,11 @@ def test_every_key_is_explained_and_closed(model: type[BaseModel]) -> None:
     assert model.model_config.get("strict")
     for name, field in model.model_fields.items():
         assert field.description, f"{model.__name__}.{name}"
+
+
+def test_a_section_of_another_room_is_none_of_the_stages_business(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text("compare: {refits: 99, nonsense: 1}\n", encoding="utf-8")
+    assert read_params(path) == BuildParams()
+    with pytest.raises(PerennialError, match="nonsense: no such key"):
+        compare_params(path)

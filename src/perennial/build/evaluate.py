@@ -23,11 +23,11 @@ from perennial.errors import PerennialError
 from perennial.importance import Importance, permutation_importance
 from perennial.judging import (
     PLOTS,
-    PRIMARY,
     Sample,
-    blocks_of,
     judge,
     plots,
+    primary_metric,
+    sample_of,
     scorer_of,
     values_there_are,
 )
@@ -36,7 +36,6 @@ from perennial.outputs import publishing_all
 from perennial.params.build import BuildParams, read_params
 from perennial.params.evaluate import Evaluate
 from perennial.slices import slices
-from perennial.target import target_of
 from perennial.threads import thread_count
 
 Array = NDArray[Any]
@@ -83,7 +82,8 @@ def main() -> None:
         for path in (TEST, VALIDATION)
     }
     test, validation = sides["test"], sides["validation"]
-    primary = primary_metric(contract, params.evaluate, test)
+    metrics = _scorer(test, contract, "model").metrics
+    primary = primary_metric(metrics, contract.task, params.evaluate)
     judged = {name: judged_metrics(side, contract, params.evaluate) for name, side in sides.items()}
     importances = importance_of(model, test, contract, params.evaluate, primary)
     with publishing_all(*OUTPUTS) as (scored, report, held_back, parts, folder):
@@ -126,7 +126,7 @@ def answer(
     return Answered(
         table=table,
         columns=columns,
-        sample=_sample(table, contract, params.prepare.split.method),
+        sample=sample_of(table, contract, params.prepare.split.method),
         answers={
             "model": in_batches(model, columns, table.num_rows),
             "linear": in_batches(linear, columns, table.num_rows),
@@ -147,33 +147,6 @@ def in_batches(model: CompiledModel, columns: Columns, rows: int) -> Array:
         for at in range(0, rows, BATCH)
     ]
     return np.concatenate(parts)
-
-
-def _sample(table: pa.Table, contract: Contract, method: str) -> Sample:
-    time, group = contract.only("time"), contract.only("group")
-    times = from_arrow(table, {time: "datetime"})[time] if time else None
-    groups = np.array(table.column(group).to_pylist(), dtype=str) if group else None
-    return Sample(target_of(table, contract), blocks_of(method, times, groups))
-
-
-def primary_metric(contract: Contract, params: Evaluate, side: Answered) -> Metric:
-    """Look up the metric that decides.
-
-    Raises
-    ------
-    PerennialError
-        If the task has no metric of that name.
-    """
-    scorer = _scorer(side, contract, "model")
-    wanted = params.primary or PRIMARY[contract.task]
-    for metric in scorer.metrics:
-        if metric.name == wanted:
-            return metric
-    raise PerennialError(
-        f"a {contract.task} task has no metric {wanted}",
-        where="params.yaml: evaluate.primary",
-        mend=f"choose one of {', '.join(metric.name for metric in scorer.metrics)}",
-    )
 
 
 def _scorer(side: Answered, contract: Contract, name: str) -> Any:

@@ -17,6 +17,10 @@ from perennial.yamlfile import Closed, load, parse
 
 PARAMS = Path("params.yaml")
 
+#: Sections that no stage reads. Their models are no modules of any stage, so that touching them
+#: runs nothing again.
+OTHERS = frozenset({"compare"})
+
 
 class BuildParams(Closed):
     """The parameters of the pipeline: `params.yaml`."""
@@ -51,4 +55,5 @@ def read_params(path: Path = PARAMS) -> BuildParams:
     PerennialError
         If a key, a type or a value is wrong; the message names every one of them.
     """
-    return parse(BuildParams, load(path), where=str(path))
+    sections = {name: value for name, value in load(path).items() if name not in OTHERS}
+    return parse(BuildParams, sections, where=str(path))

@@ -15,11 +15,20 @@ from pydantic import BaseModel
 from perennial import jsonfile
 from perennial.contract import Contract
 from perennial.params.build import BuildParams
+from perennial.params.compare import Compare
 
 DOCS = Path("docs")
 
+
+class Params(BuildParams):
+    """The parameters of the pipeline, and of what judges its results: `params.yaml`."""
+
+    compare: Compare = Compare()
+    """How two revisions are compared."""
+
+
 _TITLES: dict[str, tuple[str, type[BaseModel]]] = {
-    "params": ("`params.yaml`", BuildParams),
+    "params": ("`params.yaml`", Params),
     "contract": ("`data/contract.yaml`", Contract),
 }
 

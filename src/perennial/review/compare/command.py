@@ -1,0 +1,171 @@
+"""`perennial compare`: what changed between two revisions, and whether the change is real."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from perennial.errors import PerennialError
+from perennial.metrics.definition import SampleError
+from perennial.params.build import read_params
+from perennial.params.compare import compare_params
+from perennial.progress import Progress
+from perennial.review.compare.answers import Incomparable, ask_both
+from perennial.review.compare.data_change import data_change
+from perennial.review.compare.evidence import gather
+from perennial.review.compare.recipe_change import RecipeChange, recipe_change
+from perennial.review.compare.report import Models, Report, to_document, to_json
+from perennial.review.compare.seeds import Spread, seed_spread
+from perennial.review.compare.verdict import Verdict, judge
+from perennial.review.document import to_html, to_markdown, to_text
+from perennial.review.revision import Revision, at_commit, default_base, working_tree
+
+DESCRIPTION = """\
+Compare two git revisions, or a revision and the working tree: models on the same rows, data,
+parameters and packages. The files are read through DVC, from its cache or a remote; the checkout
+is not touched. The verdict comes first, on the metric that params.yaml names as primary."""
+
+EXAMPLES = """\
+examples:
+  perennial compare                     where this branch left main, and the working tree
+  perennial compare main feature        two branches
+  perennial compare v1.0 --md           as a comment on a pull request
+  perennial compare --html report.html  as a page
+
+exit codes:
+  0  compared, whatever the verdict
+  2  could not tell
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the command's arguments."""
+    parser.description, parser.epilog = DESCRIPTION, EXAMPLES
+    parser.add_argument(
+        "base", nargs="?", metavar="BASE", help="default: the merge base of main and HEAD"
+    )
+    parser.add_argument("head", nargs="?", metavar="HEAD", help="default: the working tree")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="tell it to programs")
+    form.add_argument("--md", action="store_true", help="tell it in Markdown, for a pull request")
+    form.add_argument("--html", metavar="FILE", type=Path, help="write it as a page")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Compare, and tell.
+
+    Parameters
+    ----------
+    arguments : argparse.Namespace
+        Of `add_arguments`.
+
+    Returns
+    -------
+    int
+        0 compared, 2 could not tell.
+    """
+    repository = Path.cwd()
+    if not (repository / "dvc.yaml").is_file():
+        raise PerennialError("no dvc.yaml here", where=str(repository), mend="cd to the repository")
+    with tempfile.TemporaryDirectory(prefix="perennial-compare-") as folder:
+        report = compare(
+            repository, arguments.base or default_base(repository), arguments.head, Path(folder)
+        )
+        tell(report, arguments)
+    return report.verdict.exit_code
+
+
+def compare(repository: Path, base: str, head: str | None, ground: Path) -> Report:
+    """Compare two revisions of a repository.
+
+    Parameters
+    ----------
+    repository : Path
+        The checkout.
+    base : str
+        A branch, tag or hash.
+    head : str or None
+        Likewise; None is the working tree.
+    ground : Path
+        An empty folder for copies of the revisions' files.
+
+    Returns
+    -------
+    Report
+        What was found.
+
+    Raises
+    ------
+    PerennialError
+        If a revision is unknown, or a file of the head is missing or broken.
+    """
+    with Progress("compare", 5) as progress:
+        progress.begin("reading both revisions")
+        old = at_commit(repository, base, ground / "base")
+        new = at_commit(repository, head, ground / "head") if head else working_tree(repository)
+        confidence = read_params(new.path("params.yaml")).evaluate.confidence
+        progress.end()
+        progress.begin("comparing data and recipe")
+        data, recipe = data_change(old, new), _recipe(old, new)
+        progress.end()
+        try:
+            verdict, models = _weighed(old, new, confidence, repository, progress)
+        except (Incomparable, SampleError) as refusal:
+            verdict, models = Verdict("cannot tell", str(refusal).replace("\n ", ";")), None
+    return Report(old, new, verdict, confidence, data, recipe, models)
+
+
+def _recipe(base: Revision, head: Revision) -> RecipeChange | None:
+    try:
+        return recipe_change(base, head)
+    except PerennialError:
+        return None
+
+
+def _weighed(
+    base: Revision, head: Revision, confidence: float, repository: Path, progress: Progress
+) -> tuple[Verdict, Models]:
+    if head.stale:
+        raise Incomparable(
+            f"the outputs in {head} are not those of its code, parameters and data",
+            where=", ".join(head.stale),
+            mend="dvc repro",
+        )
+    params = compare_params(head.path("params.yaml"))
+    progress.begin("asking both models the same rows")
+    answers = ask_both(head, base)
+    progress.end()
+    progress.begin("weighing the difference")
+    evidence = gather(answers, params)
+    progress.end()
+    progress.begin(f"refitting with {params.refits} other seeds (kept for next time)")
+    same = answers.same_bundle
+    spread = (
+        Spread([], 0.0, "there is but one model")
+        if same
+        else seed_spread(head, answers, evidence.primary, params, repository)
+    )
+    progress.end()
+    verdict = judge(evidence, spread, params, confidence=confidence, same_bundle=same)
+    return verdict, Models(answers, evidence, spread)
+
+
+def tell(report: Report, arguments: argparse.Namespace) -> None:
+    """Print a report, or write it."""
+    if arguments.json:
+        print(json.dumps(to_json(report), indent=2, ensure_ascii=False, allow_nan=False))
+        return
+    document = to_document(report)
+    if arguments.html:
+        arguments.html.write_text(to_html(document), encoding="utf-8")
+    elif arguments.md:
+        print(to_markdown(document), end="")
+    else:
+        is_terminal = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+        width = shutil.get_terminal_size((100, 24)).columns
+        print(to_text(document, width=width, colour=is_terminal), end="")

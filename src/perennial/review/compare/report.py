@@ -1,0 +1,266 @@
+"""What a comparison found, as JSON for programs and as a document for people."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from perennial.review.compare.answers import Answers
+from perennial.review.compare.data_change import DataChange
+from perennial.review.compare.evidence import Evidence
+from perennial.review.compare.recipe_change import RecipeChange
+from perennial.review.compare.seeds import Spread
+from perennial.review.compare.verdict import Verdict, p_told, signed
+from perennial.review.document import Document, Section, Table
+from perennial.review.revision import Revision
+
+#: Slices and columns are told from this much on, for most do not move.
+TOLD_DRIFT = 0.001
+
+
+@dataclass(frozen=True)
+class Models:
+    """What both models said of the same rows, and how sure a difference is."""
+
+    answers: Answers
+    evidence: Evidence
+    spread: Spread
+
+
+@dataclass(frozen=True)
+class Report:
+    """All that `perennial compare` found.
+
+    Attributes
+    ----------
+    base, head : Revision
+        What was compared.
+    verdict : Verdict
+        First.
+    confidence : float
+        Of intervals and verdict.
+    data : DataChange
+        What changed in the data.
+    recipe : RecipeChange or None
+        What changed in parameters, packages and stages; None where it could not be read.
+    models : Models or None
+        None where the two models could not be asked the same rows.
+    """
+
+    base: Revision
+    head: Revision
+    verdict: Verdict
+    confidence: float
+    data: DataChange
+    recipe: RecipeChange | None
+    models: Models | None
+
+
+def to_json(report: Report) -> dict[str, Any]:
+    """Tell a report to programs.
+
+    Parameters
+    ----------
+    report : Report
+        What was found.
+
+    Returns
+    -------
+    dict
+        A JSON value.
+    """
+    found: dict[str, Any] = {
+        "base": {"name": report.base.name, "commit": report.base.commit},
+        "head": {"name": report.head.name, "commit": report.head.commit},
+        "verdict": report.verdict.word,
+        "why": report.verdict.why,
+        "confidence": report.confidence,
+        "data": asdict(report.data),
+        "recipe": asdict(report.recipe) if report.recipe else None,
+    }
+    return found | (_models(report.models) if report.models else {})
+
+
+def _models(models: Models) -> dict[str, Any]:
+    answers, evidence = models.answers, models.evidence
+    return {
+        "rows": answers.table.num_rows,
+        "excluded_rows": answers.excluded,
+        "rows_answered_alike": answers.alike,
+        "blocks": evidence.blocks,
+        "primary": evidence.primary.name,
+        "metrics": {name: _metric(item) for name, item in evidence.differences.items()},
+        "delong": asdict(evidence.area) if evidence.area else None,
+        "slices": [asdict(item) for item in evidence.slices],
+        "seeds": asdict(models.spread),
+    }
+
+
+def _metric(item: Any) -> dict[str, Any]:
+    return {
+        "base": item.base,
+        "head": item.head,
+        "difference": item.difference.value,
+        "low": item.difference.low,
+        "high": item.difference.high,
+        "p_value": item.p_value,
+        "better": item.metric.direction,
+    }
+
+
+def to_document(report: Report) -> Document:
+    """Tell a report to people.
+
+    Parameters
+    ----------
+    report : Report
+        What was found.
+
+    Returns
+    -------
+    Document
+        The verdict first.
+    """
+    sections = [_metrics(report), _statistics(report), _slices(report), _data(report)]
+    sections += [_drift(report), _recipe(report)]
+    return Document(
+        title=f"{report.verdict.word.capitalize()}: {report.head} against {report.base}",
+        lead=f"{report.verdict.why}.",
+        sections=[section for section in sections if section is not None],
+    )
+
+
+def _metrics(report: Report) -> Section | None:
+    if report.models is None:
+        return None
+    rows = [
+        [
+            name,
+            f"{item.base:.4f}",
+            f"{item.head:.4f}",
+            signed(item.difference.value),
+            f"{signed(item.difference.low)} to {signed(item.difference.high)}",
+            p_told(item.p_value),
+            {"up": "higher", "down": "lower", "zero": "nearer 0"}[item.metric.direction],
+        ]
+        for name, item in report.models.evidence.differences.items()
+    ]
+    interval = f"{100 * report.confidence:g}% interval"
+    head = ["Metric", "Base", "Head", "Difference", interval, "p", "Better"]
+    return Section("Metrics", [_rows_told(report.models.answers)], Table(head, rows))
+
+
+def _rows_told(answers: Answers) -> str:
+    told = f"Both models answered the same {answers.table.num_rows:,} test rows of the head"
+    if answers.excluded:
+        told += f", without {answers.excluded:,} that the base has learnt from"
+    return f"{told}; {answers.alike:,} they answer alike."
+
+
+def _statistics(report: Report) -> Section | None:
+    if report.models is None:
+        return None
+    evidence, spread = report.models.evidence, report.models.spread
+    lines = [
+        f"{evidence.blocks:,} blocks of rows that stand or fall together.",
+        "Intervals from drawing them anew, p-values from exchanging the models' answers in them.",
+    ]
+    if evidence.area:
+        area = evidence.area
+        lines.append(
+            f"DeLong by blocks: roc_auc {signed(area.value)} ({signed(area.low)} to "
+            f"{signed(area.high)}), p {p_told(area.p_value)}."
+        )
+    lines.append(
+        f"Other seeds give the head {evidence.primary.name} of "
+        f"{', '.join(f'{value:.4f}' for value in spread.values)}: a spread of {spread.width:.4f}."
+        if spread.values
+        else f"No spread between seeds: {spread.why_not}."
+    )
+    return Section("Statistics", lines)
+
+
+def _slices(report: Report) -> Section | None:
+    if report.models is None or not report.models.evidence.slices:
+        return None
+    level = round(1 - report.confidence, 12)
+    slices = report.models.evidence.slices
+    worse = [
+        item
+        for item in slices
+        if (item.gain or 0) < 0 and item.adjusted is not None and item.adjusted <= level
+    ]
+    rows = [
+        [
+            item.column,
+            item.value,
+            f"{item.rows:,}",
+            item.measure,
+            signed(item.difference or 0.0),
+            p_told(item.adjusted or 0.0),
+        ]
+        for item in sorted(worse, key=lambda item: item.adjusted or 0.0)
+    ]
+    told = f"{len(worse)} of {len(slices)} slices got worse"
+    line = f"{told} (adjusted p up to {level:g}, Benjamini and Hochberg)."
+    head = ["Column", "Slice", "Rows", "Measure", "Difference", "Adjusted p"]
+    return Section("Slices", [line], Table(head, rows))
+
+
+def _data(report: Report) -> Section:
+    data = report.data
+    if data.is_none:
+        return Section("Data", ["The same data, row by row."])
+    lines = [f"{column.column}: {column.what}." for column in data.columns]
+    lines += [
+        f"Label rate of {side}, {name}: {_share(base)} → {_share(head)}."
+        for side, name, base, head in data.labels
+    ]
+    lines += [f"Rejected for {reason}: {base:,} → {head:,}." for reason, base, head in data.rejects]
+    lines += [f"Not compared: {what}." for what in data.unknown]
+    rows = [
+        [item.period, f"{item.added:,}", f"{item.removed:,}", f"{item.changed:,}"]
+        for item in data.periods
+    ]
+    if not rows:
+        lines.append("The raw rows are the same.")
+    return Section("Data", lines, Table(["Period", "Added", "Removed", "Changed"], rows))
+
+
+def _share(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4f}"
+
+
+def _drift(report: Report) -> Section | None:
+    moved = [item for item in report.data.drift if item.distance >= TOLD_DRIFT]
+    if not moved:
+        return None
+    rows = [
+        [
+            item.column,
+            f"{item.distance:.4f}",
+            f"{item.missing_base:.4f}",
+            f"{item.missing_head:.4f}",
+        ]
+        for item in moved
+    ]
+    head = ["Column", "Distance", "Missing in base", "Missing in head"]
+    line = "How far training values moved, from 0 to 1."
+    return Section("Drift of the training data", [line], Table(head, rows), is_folded=True)
+
+
+def _recipe(report: Report) -> Section | None:
+    recipe = report.recipe
+    if recipe is None:
+        return None
+    rows = [[item.name, _told(item.base), _told(item.head)] for item in recipe.params]
+    rows += [[item.name, _told(item.base), _told(item.head)] for item in recipe.packages]
+    lines = [f"{name} has other inputs: {', '.join(inputs)}." for name, inputs in recipe.stages]
+    if not rows and not lines:
+        lines = ["The same parameters, packages and inputs of stages."]
+    head = ["Parameter or package", "Base", "Head"]
+    return Section("Parameters and code", lines, Table(head, rows), is_folded=True)
+
+
+def _told(value: Any) -> str:
+    return "-" if value is None else str(value)

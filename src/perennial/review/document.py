@@ -1,0 +1,184 @@
+"""A report as headings, sentences and tables, told in three ways: terminal, Markdown, HTML."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass, field
+from io import StringIO
+
+#: Rows of a table that Markdown shows; GitHub refuses comments past 65,536 characters.
+MARKDOWN_ROWS = 40
+
+_STYLE = (
+    "body{font:16px/1.5 system-ui,sans-serif;max-width:60rem;margin:2rem auto;padding:0 1rem}"
+    "table{border-collapse:collapse;margin:1rem 0}"
+    "th,td{border-bottom:1px solid #ccc;padding:.25rem .75rem;text-align:left}"
+    "td.figure{text-align:right;font-variant-numeric:tabular-nums}"
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under a head.
+
+    Attributes
+    ----------
+    head : list of str
+        A name a column.
+    rows : list of list of str
+        A text a column.
+    """
+
+    head: list[str]
+    rows: list[list[str]]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with sentences and a table.
+
+    Attributes
+    ----------
+    title : str
+        The heading.
+    lines : list of str
+        Sentences above the table.
+    table : Table or None
+        Left out if it has no row.
+    is_folded : bool
+        Whether a reader of Markdown or HTML sees the heading alone until asking for more.
+    picture : str
+        An SVG element for HTML; other forms leave it out.
+    """
+
+    title: str
+    lines: list[str] = field(default_factory=list)
+    table: Table | None = None
+    is_folded: bool = False
+    picture: str = ""
+
+
+@dataclass(frozen=True)
+class Document:
+    """A title, a sentence that says it all, and sections."""
+
+    title: str
+    lead: str
+    sections: list[Section]
+
+
+def to_text(document: Document, *, width: int, colour: bool) -> str:
+    """Tell a document on a terminal.
+
+    Parameters
+    ----------
+    document : Document
+        What to tell.
+    width : int
+        Columns of the terminal.
+    colour : bool
+        Whether to use ANSI colours.
+
+    Returns
+    -------
+    str
+        Lines.
+    """
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    console = Console(
+        file=StringIO(), width=width, force_terminal=colour, no_color=not colour, highlight=False
+    )
+    console.print(Text(document.title, style="bold"))
+    console.print(Text(document.lead))
+    for section in document.sections:
+        console.print()
+        console.print(Text(section.title, style="bold"))
+        for line in section.lines:
+            console.print(Text(line))
+        if section.table and section.table.rows:
+            table = RichTable(box=SIMPLE_HEAD, pad_edge=False)
+            for name, is_figure in zip(section.table.head, _figures(section.table), strict=True):
+                table.add_column(name, justify="right" if is_figure else "left")
+            for row in section.table.rows:
+                table.add_row(*(Text(cell) for cell in row))
+            console.print(table)
+    file = console.file
+    assert isinstance(file, StringIO)
+    return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
+
+
+def to_markdown(document: Document) -> str:
+    """Tell a document as a comment on a pull request: long tables are cut, parts folded."""
+    parts = [f"## {_escaped(document.title)}", document.lead]
+    for section in document.sections:
+        body = [_escaped(line) for line in section.lines]
+        if section.table and section.table.rows:
+            body.append(_markdown_table(section.table))
+        inner = "\n\n".join(body)
+        parts.append(
+            f"<details><summary>{html.escape(section.title)}</summary>\n\n{inner}\n\n</details>"
+            if section.is_folded
+            else f"### {_escaped(section.title)}\n\n{inner}"
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def _markdown_table(table: Table) -> str:
+    marks = ["---:" if is_figure else "---" for is_figure in _figures(table)]
+    shown = [table.head, marks, *table.rows[:MARKDOWN_ROWS]]
+    lines = [f"| {' | '.join(_escaped(cell) for cell in row)} |" for row in shown]
+    left = len(table.rows) - MARKDOWN_ROWS
+    return "\n".join(lines) + (f"\n\n… and {left} more." if left > 0 else "")
+
+
+def _escaped(text: str) -> str:
+    # Names of columns and branches are strangers' text: they make no markup here.
+    for sign in "\\`*_<>[]|#":
+        text = text.replace(sign, "\\" + sign)
+    return text.replace("@", "@\u200b").replace("\n", " ")
+
+
+def to_html(document: Document) -> str:
+    """Tell a document as one page that asks nobody for anything."""
+    parts = [f"<h1>{html.escape(document.title)}</h1>", f"<p>{html.escape(document.lead)}</p>"]
+    for section in document.sections:
+        body = [f"<p>{html.escape(line)}</p>" for line in section.lines]
+        if section.table and section.table.rows:
+            body.append(_html_table(section.table))
+        body.append(section.picture)
+        title = html.escape(section.title)
+        head = f"<summary>{title}</summary>" if section.is_folded else f"<h2>{title}</h2>"
+        tag = "details" if section.is_folded else "section"
+        parts.append(f"<{tag}>{head}{''.join(body)}</{tag}>")
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8">'
+        f"<title>{html.escape(document.title)}</title><style>{_STYLE}</style>"
+        f"<body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _html_table(table: Table) -> str:
+    figures = _figures(table)
+    head = "".join(f"<th>{html.escape(name)}</th>" for name in table.head)
+    rows = "".join(
+        "<tr>"
+        + "".join(
+            f"<td{' class=figure' if is_figure else ''}>{html.escape(cell)}</td>"
+            for cell, is_figure in zip(row, figures, strict=True)
+        )
+        + "</tr>"
+        for row in table.rows
+    )
+    return f"<table><tr>{head}</tr>{rows}</table>"
+
+
+def _figures(table: Table) -> list[bool]:
+    """Which columns hold figures alone, and so stand to the right."""
+    return [
+        bool(table.rows) and all(cell.strip("+-< %.,0123456789") == "" for cell in column)
+        for column in zip(*table.rows, strict=True)
+    ] or [False] * len(table.head)

@@ -1,0 +1,176 @@
+"""A revision's files, read through DVC: from git, the cache or a remote, without a checkout."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from perennial.errors import PerennialError
+
+#: What a comparison may read of a revision, each a file or a folder.
+NEEDED = (
+    "params.yaml",
+    "dvc.lock",
+    "requirements/build.txt",
+    "src",
+    "data/contract.yaml",
+    "data/raw",
+    "data/prepared/train.parquet",
+    "data/prepared/validation.parquet",
+    "data/prepared/test.parquet",
+    "metrics",
+    "models/bundle",
+)
+
+#: Branches that a base is looked for on, where none is named.
+MAIN = ("main", "origin/main", "master", "origin/master")
+
+
+@dataclass(frozen=True)
+class Revision:
+    """A commit, or the working tree.
+
+    Attributes
+    ----------
+    name : str
+        What the user called it.
+    commit : str or None
+        Its full hash; None for the working tree.
+    folder : Path
+        Where its files lie: the checkout itself, or a copy.
+    absent : dict
+        Why a file of `NEEDED` is not there, by path.
+    stale : tuple of str
+        Stages whose outputs are not those of the code, parameters and data beside them.
+    """
+
+    name: str
+    commit: str | None
+    folder: Path
+    absent: dict[str, str]
+    stale: tuple[str, ...] = ()
+
+    def path(self, name: str) -> Path:
+        """The path of a file of `NEEDED`.
+
+        Raises
+        ------
+        PerennialError
+            If this revision has it in no place.
+        """
+        if name in self.absent:
+            raise PerennialError(
+                self.absent[name],
+                where=f"{self.name}: {name}",
+                mend=f"git checkout {self.commit or self.name} && dvc repro, or dvc pull there",
+            )
+        return self.folder / name
+
+    def __str__(self) -> str:
+        if self.commit is None:
+            return self.name
+        short = self.commit[:7]
+        return short if self.commit.startswith(self.name) else f"{self.name} ({short})"
+
+
+def working_tree(folder: Path) -> Revision:
+    """The checkout as it stands."""
+    # Imported here: it costs a second, which a slip in the arguments need not wait for.
+    from dvc.repo import Repo
+
+    with Repo(str(folder)) as repository:
+        stale = tuple(repository.status())
+    absent = {
+        name: "there is no such file in the working tree"
+        for name in NEEDED
+        if not (folder / name).exists()
+    }
+    return Revision("the working tree", None, folder, absent, stale)
+
+
+def at_commit(repository: Path, name: str, into: Path) -> Revision:
+    """Copy a commit's files out of git, DVC's cache or a remote.
+
+    Parameters
+    ----------
+    repository : Path
+        The checkout whose history has the commit.
+    name : str
+        A branch, tag or hash.
+    into : Path
+        An empty folder for the copy.
+
+    Returns
+    -------
+    Revision
+        With what could not be had in `absent`.
+
+    Raises
+    ------
+    PerennialError
+        If git knows no such revision.
+    """
+    commit = resolve(repository, name)
+    from dvc.api import DVCFileSystem
+    from dvc_data.index import DataIndexDirError
+
+    files = DVCFileSystem(str(repository), rev=commit)
+    absent = {}
+    for path in NEEDED:
+        target = into / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            files.get(path, str(target), recursive=True)
+        except (OSError, DataIndexDirError):
+            # DVC does not say whether git or the cache lacks it; its own listing does.
+            is_known = files.exists(path)
+            absent[path] = (
+                "it lies in neither the cache nor a remote" if is_known else "it has no such file"
+            )
+    return Revision(name, commit, into, absent)
+
+
+def resolve(repository: Path, name: str) -> str:
+    """Find the commit of a branch, tag or hash; a `PerennialError` if there is none."""
+    found = _git(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
+    if found is None:
+        raise PerennialError(
+            "git knows no such revision", where=name, mend="git branch -a, or git fetch --tags"
+        )
+    return found
+
+
+def default_base(repository: Path) -> str:
+    """Find where the current branch left main.
+
+    Parameters
+    ----------
+    repository : Path
+        The checkout.
+
+    Returns
+    -------
+    str
+        The merge base with the first branch of `MAIN` that there is.
+
+    Raises
+    ------
+    PerennialError
+        If there is none.
+    """
+    for branch in MAIN:
+        found = _git(repository, "merge-base", branch, "HEAD")
+        if found is not None:
+            return found
+    raise PerennialError(
+        f"there is no branch {', '.join(MAIN)} to compare with",
+        mend="name a base: perennial compare BASE",
+    )
+
+
+def _git(repository: Path, *arguments: str) -> str | None:
+    done = subprocess.run(
+        ["git", "-C", str(repository), *arguments], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() if done.returncode == 0 else None

@@ -1,0 +1,149 @@
+"""`perennial compare` on a real repository: same rows, a verdict with its figures, no trace."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+#: Small samples, and sizes that end soon.
+EASY = "\ncompare: {min_blocks: 2, min_positives: 1, resamples: 100, exchanges: 100, refits: 1}\n"
+
+
+def compare(project: Project, *arguments: str, code: int = 0) -> dict[str, Any]:
+    done = project.run("perennial", "compare", *arguments, "--json")
+    assert done.returncode == code, done.stderr
+    found = json.loads(done.stdout)
+    assert isinstance(found, dict)
+    return found
+
+
+@pytest.fixture(scope="module")
+def branches(cancer: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """Main, and a branch whose model has learnt next to nothing, both run and committed."""
+    project = cancer.copy(tmp_path_factory.mktemp("branches") / "project")
+    with (project.root / "params.yaml").open("a") as file:
+        file.write(EASY)
+    project.dvc("repro")
+    project.commit("compare small samples")
+    project.run("git", "checkout", "-q", "-b", "feature", check=True)
+    project.edit("params.yaml", "max_iter: 15", "max_iter: 1, max_leaf_nodes: 2")
+    project.dvc("repro")
+    project.commit("a poor model")
+    return project
+
+
+@pytest.fixture(scope="module")
+def found(branches: Project) -> dict[str, Any]:
+    return compare(branches, "main", "feature")
+
+
+class TestVerdict:
+    def test_a_poor_model_is_worse_and_the_other_way_round_better(
+        self, branches: Project, found: dict[str, Any]
+    ) -> None:
+        assert found["verdict"] == "worse"
+        assert found["primary"] in found["why"]
+        turned = compare(branches, "feature", "main")
+        assert turned["verdict"] == "better"
+        ours, theirs = (side["metrics"][found["primary"]] for side in (found, turned))
+        assert ours["difference"] == -theirs["difference"] < 0
+        assert ours["p_value"] == theirs["p_value"] < 0.05
+
+    def test_both_models_answer_the_same_rows(
+        self, branches: Project, found: dict[str, Any]
+    ) -> None:
+        """So the base's figures are those that its own revision reports on the same test set."""
+        reported = branches.run("git", "show", "main:metrics/evaluate.json", check=True)
+        own = json.loads(reported.stdout)
+        assert found["excluded_rows"] == 0
+        for name in ("roc_auc", "brier"):
+            assert abs(found["metrics"][name]["base"] - own[name]) < 1e-6
+
+    def test_the_same_bundle_is_no_difference(self, branches: Project) -> None:
+        found = compare(branches, "feature", "feature")
+        assert found["verdict"] == "no detectable difference"
+        assert "byte for byte" in found["why"]
+        assert found["data"]["periods"] == []
+        assert found["recipe"] == {"params": [], "packages": [], "stages": []}
+
+    def test_a_working_tree_whose_outputs_are_another_recipes_cannot_be_told(
+        self, branches: Project, tmp_path: Path
+    ) -> None:
+        project = branches.copy(tmp_path / "project")
+        project.edit("params.yaml", "max_iter: 1,", "max_iter: 2,")
+        found = compare(project, "main", code=2)
+        assert found["verdict"] == "cannot tell"
+        assert "train" in found["why"]
+        assert "dvc repro" in found["why"]
+
+
+class TestReport:
+    def test_it_names_what_was_changed(self, found: dict[str, Any]) -> None:
+        recipe = found["recipe"]
+        assert {item["name"]: (item["base"], item["head"]) for item in recipe["params"]} == {
+            "train.params.max_iter": (15, 1),
+            "train.params.max_leaf_nodes": (None, 2),
+        }
+        stages = dict(recipe["stages"])
+        assert "train.params.max_iter" in stages["train"]
+        assert "prepare" not in stages
+
+    def test_the_default_is_the_working_tree_against_where_it_left_main(
+        self, branches: Project
+    ) -> None:
+        found = compare(branches)
+        main = branches.run("git", "rev-parse", "main", check=True).stdout.strip()
+        assert found["base"]["commit"] == main
+        assert found["head"] == {"name": "the working tree", "commit": None}
+
+    def test_people_read_the_verdict_first(self, branches: Project) -> None:
+        text = branches.run("perennial", "compare", "main", "feature", check=True).stdout
+        assert text.startswith("Worse: feature (")
+        assert "\x1b" not in text
+        assert "-0.0000" not in text
+
+    def test_the_checkout_is_not_touched(self, branches: Project, tmp_path: Path) -> None:
+        def state() -> tuple[str, dict[str, str], str]:
+            return branches.git("status", "--porcelain"), branches.hashes(), branches.git("log")
+
+        before, page = state(), tmp_path / "report.html"
+        branches.run("perennial", "compare", "feature", "main", "--html", str(page), check=True)
+        assert state() == before
+        assert "<h1>Better: main (" in page.read_text(encoding="utf-8")
+
+
+class TestWhatCannotBeHad:
+    def test_an_unknown_revision_is_told(self, branches: Project) -> None:
+        done = branches.run("perennial", "compare", "nowhere")
+        assert done.returncode == 2
+        assert done.stderr.endswith(
+            "perennial compare: nowhere: git knows no such revision\n"
+            "  mend: git branch -a, or git fetch --tags\n"
+        )
+
+    def test_outputs_in_neither_cache_nor_remote_are_told(
+        self, branches: Project, tmp_path: Path
+    ) -> None:
+        bare = tmp_path / "clone"
+        branches.run("git", "clone", "-q", str(branches.root), str(bare), check=True)
+        elsewhere = type(branches)(bare, branches.env)
+        done = elsewhere.run("perennial", "compare", "origin/main", "origin/feature")
+        assert done.returncode == 2
+        assert "it lies in neither the cache nor a remote" in done.stderr
+        assert "dvc pull" in done.stderr
+
+    def test_another_target_cannot_be_compared_and_the_data_still_are(
+        self, branches: Project, tmp_path: Path
+    ) -> None:
+        project = branches.copy(tmp_path / "project")
+        project.edit("data/contract.yaml", "positive: malignant", "positive: benign")
+        project.dvc("repro")
+        found = compare(project, "main", code=2)
+        assert "classes" in found["why"]
+        assert found["data"]["labels"]

@@ -1,0 +1,100 @@
+"""The verdict: what it takes to be called better or worse, and what is said instead."""
+
+from __future__ import annotations
+
+import pytest
+
+from perennial.bootstrap import Estimate
+from perennial.metrics.definition import Metric
+from perennial.params.compare import Compare
+from perennial.review.compare.evidence import Difference, Evidence
+from perennial.review.compare.seeds import Spread
+from perennial.review.compare.verdict import Verdict, judge, p_told, signed
+
+AUC = Metric("roc_auc", "up", 0, 1)
+LOSS = Metric("log_loss", "down", 0, 36)
+BIAS = Metric("bias", "zero", -9, 9)
+
+
+def verdict(
+    metric: Metric = AUC,
+    base: float = 0.70,
+    head: float = 0.72,
+    p_value: float = 0.01,
+    blocks: int = 30,
+    rarest: int | None = 400,
+    width: float = 0.0,
+    *,
+    same_bundle: bool = False,
+) -> Verdict:
+    gap = head - base
+    found = Difference(metric, base, head, Estimate(gap, gap - 0.01, gap + 0.01, 0.005), p_value)
+    evidence = Evidence(metric, {metric.name: found}, None, [], blocks, rarest)
+    spread = Spread([head], width)
+    return judge(evidence, spread, Compare(), confidence=0.95, same_bundle=same_bundle)
+
+
+@pytest.mark.parametrize(
+    ("metric", "base", "head", "word"),
+    [
+        (AUC, 0.70, 0.72, "better"),
+        (AUC, 0.72, 0.70, "worse"),
+        (LOSS, 0.40, 0.38, "better"),
+        (LOSS, 0.38, 0.40, "worse"),
+        (BIAS, -0.4, 0.1, "better"),
+        (BIAS, 0.1, -0.4, "worse"),
+    ],
+)
+def test_better_lies_where_the_metric_says(
+    metric: Metric, base: float, head: float, word: str
+) -> None:
+    assert verdict(metric, base, head).word == word
+
+
+def test_chance_is_no_difference() -> None:
+    assert verdict(p_value=0.051).word == "no detectable difference"
+    assert verdict(p_value=0.05).word == "better"
+
+
+def test_what_other_seeds_make_is_no_difference_however_small_the_p_value() -> None:
+    found = verdict(p_value=0.001, width=0.03)
+    assert found.word == "no detectable difference"
+    assert "0.0300 that other seeds make" in found.why
+
+
+def test_the_same_bytes_are_no_difference_even_on_few_rows() -> None:
+    assert verdict(same_bundle=True, blocks=2).word == "no detectable difference"
+
+
+@pytest.mark.parametrize(
+    ("lack", "told"),
+    [
+        ({"blocks": 19}, "19 blocks (days, groups or rows) are fewer than compare.min_blocks (20)"),
+        ({"rarest": 49}, "49 rows of the rarest class are fewer than compare.min_positives (50)"),
+    ],
+)
+def test_too_little_evidence_cannot_tell_and_is_no_pass(lack: dict[str, int], told: str) -> None:
+    found = verdict(**lack)  # type: ignore[arg-type]
+    assert (found.word, found.why, found.exit_code) == ("cannot tell", told, 2)
+    assert verdict(blocks=20, rarest=50).word == "better"
+
+
+def test_a_metric_without_a_value_cannot_tell() -> None:
+    evidence = Evidence(AUC, {}, None, [], 30, 400)
+    found = judge(evidence, Spread([], 0), Compare(), confidence=0.95, same_bundle=False)
+    assert found == Verdict("cannot tell", "roc_auc has no value on these rows")
+
+
+def test_a_regression_has_no_rarest_class() -> None:
+    assert verdict(Metric("rmse", "down", 0, 9), 2.0, 1.0, rarest=None).word == "better"
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(-0.00001, "0.0000"), (0.0, "0.0000"), (0.01234, "+0.0123")]
+)
+def test_nought_has_no_sign(value: float, told: str) -> None:
+    assert signed(value) == told
+
+
+def test_a_p_value_is_not_told_more_exactly_than_it_is() -> None:
+    assert [p_told(value) for value in (0.0009, 0.0321, 1.0)] == ["< 0.001", "0.032", "1.000"]
