@@ -19,15 +19,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from dvc.exceptions import DvcException
 from dvc.repo import Repo
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from perennial import cli, landing, parquet
-from perennial.contract import Contract, read_contract
+from perennial import cli, parquet
+from perennial.contract import read_contract
 from perennial.errors import PerennialError
 from perennial.sources import database, files, remote
 from perennial.tables.types import TYPES
@@ -204,43 +201,6 @@ class TestWithoutPeriods:
     def test_bounds_need_periods(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert land(export(*JANUARY), "--since", "2024") == 2
         assert "collect.period is all" in capsys.readouterr().err
-
-
-ROWS = st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["1", "2", ""])), max_size=6)
-
-
-@settings(deadline=None)
-@given(ROWS, ROWS)
-def test_the_difference_is_exact_and_zero_only_for_the_same_rows(
-    old: list[tuple[str, str]], new: list[tuple[str, str]]
-) -> None:
-    contract = Contract.model_validate(
-        {
-            "version": 1,
-            "name": "t",
-            "columns": {
-                "id": {"type": "text", "role": "id"},
-                "x": {"type": "integer"},
-                "y": {"type": "number", "role": "target"},
-            },
-        }
-    )
-
-    def table(rows: list[tuple[str, str]]) -> pa.Table:
-        schema = pa.schema({"id": pa.string(), "x": pa.int64(), "y": pa.float64()})
-        values = [{"id": key, "x": int(x) if x else None, "y": None} for key, x in rows]
-        return pa.Table.from_pylist(values, schema)
-
-    change = landing.compare(table(old), table(new), contract)
-    lost, gained = landing.difference(table(old), table(new))
-    assert (change == landing.Change(0, 0, 0)) == (sorted(old) == sorted(new))
-    assert change.added + change.changed == len(gained)
-    assert change.removed + change.changed == len(lost)
-    rebuilt = old.copy()
-    for row in lost.to_pylist():
-        rebuilt.remove((row["id"], "" if row["x"] is None else str(row["x"])))
-    rebuilt += [(r["id"], "" if r["x"] is None else str(r["x"])) for r in gained.to_pylist()]
-    assert sorted(rebuilt) == sorted(new)
 
 
 class TestSources:

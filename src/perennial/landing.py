@@ -10,13 +10,11 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import TypeAdapter, ValidationError
@@ -27,6 +25,7 @@ from perennial.errors import PerennialError
 from perennial.outputs import publishing
 from perennial.params.build import read_params
 from perennial.params.collect import Collect, Period
+from perennial.row_changes import RowChange, count_changes, difference
 from perennial.sources import database, files, remote
 from perennial.tables.order import canonical
 
@@ -51,21 +50,6 @@ exit codes:
   2  something could not be read
 """
 
-# No contract names a column so.
-_SIGN = "\0"
-
-
-@dataclass(frozen=True)
-class Change:
-    """How the source's rows differ from those that were landed."""
-
-    added: int
-    """Rows that the source has gained."""
-    removed: int
-    """Rows that it has lost."""
-    changed: int
-    """Rows with a known id and other values; always 0 without a column of role `id`."""
-
 
 @dataclass(frozen=True)
 class Plan:
@@ -75,7 +59,7 @@ class Plan:
     """Rows to land, by the name of their file."""
     same: list[str] = field(default_factory=list)
     """Periods whose rows are those that were landed."""
-    changed: dict[str, Change] = field(default_factory=dict)
+    changed: dict[str, RowChange] = field(default_factory=dict)
     """Periods whose rows are others now."""
     open: list[str] = field(default_factory=list)
     """Periods left out because they may still gain rows."""
@@ -110,7 +94,9 @@ def plan(
             found.open.append(period)
         elif period not in landed:
             found.new[period] = rows
-        elif (change := compare(landed[period], rows, contract)) == Change(0, 0, 0):
+        elif (change := count_changes(landed[period], rows, contract.only("id"))) == RowChange(
+            0, 0, 0
+        ):
             found.same.append(period)
         else:
             found.changed[period] = change
@@ -145,54 +131,7 @@ def plan_named(name: str, incoming: pa.Table, landed: pa.Table, contract: Contra
     return Plan(
         new={name: canonical(new, contract)} if len(new) else {},
         same=[] if len(gained) else ["all"],
-        changed={"all": Change(0, 0, others)} if others else {},
-    )
-
-
-def compare(old: pa.Table, new: pa.Table, contract: Contract) -> Change:
-    """Count how rows have changed.
-
-    Parameters
-    ----------
-    old, new : pyarrow.Table
-        Rows in the contract's types, in any order.
-    contract : Contract
-        Names the column of role `id`, by which a row is known as changed.
-
-    Returns
-    -------
-    Change
-        All zero if the rows are the same.
-    """
-    lost, gained = difference(old, new)
-    key = contract.only("id")
-    both = _ids(lost, key) & _ids(gained, key)
-    return Change(len(gained) - both.total(), len(lost) - both.total(), both.total())
-
-
-def difference(old: pa.Table, new: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Find the rows that only one of two tables has; a row counts as often as it stands there.
-
-    Parameters
-    ----------
-    old, new : pyarrow.Table
-        Rows of the same types.
-
-    Returns
-    -------
-    tuple of pyarrow.Table
-        The rows that `new` has lost and those that it has gained.
-    """
-    signed = [
-        table.append_column(_SIGN, pa.repeat(sign, len(table)))
-        for table, sign in ((old, -1), (new, 1))
-    ]
-    counted = pa.concat_tables(signed).group_by(new.column_names).aggregate([(_SIGN, "sum")])
-    surplus = counted[f"{_SIGN}_sum"].to_numpy()
-    rows = counted.drop_columns([f"{_SIGN}_sum"])
-    return (
-        rows.take(np.repeat(np.arange(len(rows)), np.maximum(-surplus, 0))),
-        rows.take(np.repeat(np.arange(len(rows)), np.maximum(surplus, 0))),
+        changed={"all": RowChange(0, 0, others)} if others else {},
     )
 
 
@@ -374,7 +313,7 @@ def _text(found: Plan, arguments: argparse.Namespace) -> str:
     return "\n".join(lines or ["nothing in these periods"]) + "\n"
 
 
-def _mend(changed: dict[str, Change]) -> str:
+def _mend(changed: dict[str, RowChange]) -> str:
     if "all" in changed:
         return (
             "  mend: to land new rows beside the old, give their file another name (--name); to "
@@ -399,10 +338,6 @@ def _period(text: str) -> str:
         raise argparse.ArgumentTypeError(
             f"{text!r} is no period; write 2013-09-30, 2013-09 or 2013"
         ) from None
-
-
-def _ids(rows: pa.Table, key: str | None) -> Counter[Any]:
-    return Counter(pc.drop_null(rows[key]).to_pylist()) if key else Counter()
 
 
 def _say(line: str) -> None:

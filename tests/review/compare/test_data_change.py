@@ -22,6 +22,7 @@ from perennial.review.compare.data_change import (
     period_changes,
     reject_changes,
 )
+from perennial.row_changes import RowChange
 
 
 def contract(**columns: dict[str, Any]) -> Contract:
@@ -49,18 +50,18 @@ class TestPeriods:
 
     def test_rows_are_told_apart_by_id(self, folders: tuple[Path, Path]) -> None:
         assert period_changes(*folders, [contract(), contract()]) == [
-            PeriodChange("2024-02", added=2, removed=1, changed=1),
-            PeriodChange("2024-03", added=1, removed=0, changed=0),
+            PeriodChange("2024-02", RowChange(added=2, removed=1, changed=1)),
+            PeriodChange("2024-03", RowChange(added=1, removed=0, changed=0)),
         ]
 
     def test_without_an_id_a_changed_row_went_and_another_came(
         self, folders: tuple[Path, Path]
     ) -> None:
-        assert period_changes(*folders)[0] == PeriodChange("2024-02", 3, 2, 0)
+        assert period_changes(*folders)[0] == PeriodChange("2024-02", RowChange(3, 2, 0))
 
     def test_a_period_that_is_gone_lost_its_rows(self, folders: tuple[Path, Path]) -> None:
         base, head = folders
-        assert period_changes(head, base)[1] == PeriodChange("2024-03", 0, 1, 0)
+        assert period_changes(head, base)[1] == PeriodChange("2024-03", RowChange(0, 1, 0))
 
 
 class TestColumns:

@@ -16,6 +16,7 @@ from perennial import jsonfile, parquet
 from perennial.columns import from_arrow, missing_in
 from perennial.contract import Contract, read_contract
 from perennial.review.revision import Revision
+from perennial.row_changes import RowChange, count_changes
 
 Array = NDArray[Any]
 
@@ -26,12 +27,10 @@ REPORT = "metrics/data.json"
 
 @dataclass(frozen=True)
 class PeriodChange:
-    """Rows of one period that came, went or changed; rows are told apart by id if they have one."""
+    """A period whose rows are others, and how many."""
 
     period: str
-    added: int
-    removed: int
-    changed: int
+    rows: RowChange
 
 
 @dataclass(frozen=True)
@@ -158,7 +157,7 @@ def period_changes(
     for period in sorted(files[0].keys() | files[1].keys()):
         paths = [side.get(period) for side in files]
         if len({path and _digest(path) for path in paths}) > 1:
-            found.append(PeriodChange(period, *_counts(_rows(paths[0]), _rows(paths[1]), key)))
+            found.append(PeriodChange(period, _counts(_rows(paths[0]), _rows(paths[1]), key)))
     return found
 
 
@@ -167,27 +166,20 @@ def _digest(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _rows(path: Path | None) -> pa.Table:
-    return pa.table({}) if path is None else parquet.read(path)
+def _rows(path: Path | None) -> pa.Table | None:
+    return None if path is None else parquet.read(path)
 
 
-def _counts(base: pa.Table, head: pa.Table, key: str | None) -> tuple[int, int, int]:
-    common = [name for name in head.column_names if name in base.column_names]
-    if not common:
-        return head.num_rows, base.num_rows, 0
-    ours, theirs = (Counter(_tuples(table, common)) for table in (head, base))
-    added, removed = list((ours - theirs).elements()), list((theirs - ours).elements())
-    if key not in common:
-        return len(added), len(removed), 0
-    place = common.index(str(key))
-    stays = {row[place] for row in added} & {row[place] for row in removed}
-    came = sum(row[place] not in stays for row in added)
-    went = sum(row[place] not in stays for row in removed)
-    return came, went, len(stays)
-
-
-def _tuples(table: pa.Table, names: list[str]) -> list[tuple[Any, ...]]:
-    return list(zip(*(table.column(name).to_pylist() for name in names), strict=True))
+def _counts(base: pa.Table | None, head: pa.Table | None, key: str | None) -> RowChange:
+    if base is None or head is None:
+        return RowChange(len(head or []), len(base or []), 0)
+    # Columns that are others now are told by the contracts; here rows are compared by the rest.
+    names = [
+        field.name
+        for field in head.schema
+        if field.name in base.column_names and base.schema.field(field.name).type == field.type
+    ]
+    return count_changes(base.select(names), head.select(names), key if key in names else None)
 
 
 def column_changes(base: Contract, head: Contract) -> list[ColumnChange]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
 from perennial.review.compare.answers import Answers
@@ -218,10 +218,7 @@ def _data(report: Report) -> Section:
     ]
     lines += [f"Rejected for {reason}: {base:,} → {head:,}." for reason, base, head in data.rejects]
     lines += [f"Not compared: {what}." for what in data.unknown]
-    rows = [
-        [item.period, f"{item.added:,}", f"{item.removed:,}", f"{item.changed:,}"]
-        for item in data.periods
-    ]
+    rows = [[item.period, *(f"{count:,}" for count in astuple(item.rows))] for item in data.periods]
     if not rows:
         lines.append("The raw rows are the same.")
     return Section("Data", lines, Table(["Period", "Added", "Removed", "Changed"], rows))
