@@ -13,6 +13,7 @@ from perennial.errors import PerennialError
 #: Each command: the module with its ``add_arguments`` and ``run``, and its line of help.
 COMMANDS = {
     "land": ("perennial.landing", "bring new periods into data/landing"),
+    "verify": ("perennial.review.verify", "judge a commit, or with --quick the working tree"),
 }
 
 

@@ -1,0 +1,25 @@
+"""A stage's deps are the source files that it may run: no file less, no file more."""
+
+from __future__ import annotations
+
+from perennial import closure, yamlfile
+from perennial.review.checkout import Checkout
+from perennial.review.definition import Finding
+
+
+def find_other_dependencies(checkout: Checkout) -> list[Finding]:
+    """Compare each stage's deps with its import closure.
+
+    Parameters
+    ----------
+    checkout : Checkout
+        Where to look.
+
+    Returns
+    -------
+    list of Finding
+        One for each file too few or too many. Stages that do not run `python src` are left out.
+    """
+    pipeline = yamlfile.load(checkout.root / closure.PIPELINE)
+    told = closure.differences(pipeline, checkout.root / closure.SOURCE)
+    return [Finding(*sentence.split(" ", 1)) for sentence in told]
