@@ -237,6 +237,12 @@ def iris_rows() -> list[list[str]]:
 
 
 @pytest.fixture(scope="session")
+def empty_project() -> type[Project]:
+    """A project in a folder of one's own choice, to be filled."""
+    return Project
+
+
+@pytest.fixture(scope="session")
 def new_iris(tmp_path_factory: pytest.TempPathFactory) -> Project:
     """Iris, three classes, nothing run yet. Shared: copy it before you change it."""
     header = "plant,sepal_length,sepal_width,petal_length,petal_width,species"

@@ -59,7 +59,7 @@ def closure(stage: str, source: Path = SOURCE) -> list[str]:
         # Importing a module runs the packages above it.
         waiting += _above(module)
         package = _above(module) if path.stem != "__init__" else [*_above(module), module]
-        waiting += _named(ast.parse(path.read_text(encoding="utf-8")), package)
+        waiting += _named(ast.parse(path.read_bytes(), path), package)
     files = (path.relative_to(source.parent).as_posix() for path in found)
     return sorted([*files, STARTER])
 

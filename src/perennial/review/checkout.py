@@ -46,7 +46,7 @@ class Stage:
     Parameters
     ----------
     name : str
-        As DVC calls it.
+        As DVC calls it in the checkout's root.
     deps, outs : tuple of Tracked
         What it declares, parameters aside.
     params : dict
@@ -148,12 +148,19 @@ class Checkout:
     def _stage(self, stage: Any) -> Stage:
         params = {self._path(dep): list(dep.params) for dep in stage.deps if hasattr(dep, "params")}
         return Stage(
-            name=stage.addressing,
+            name=self._name(stage),
             deps=tuple(self._tracked(dep) for dep in stage.deps if not hasattr(dep, "params")),
             outs=tuple(self._tracked(out) for out in stage.outs),
             params=params,
             is_source=stage.cmd is None,
         )
+
+    def _name(self, stage: Any) -> str:
+        # DVC's own word for it depends on the folder that one stands in.
+        path = Path(stage.path).relative_to(self.root).as_posix()
+        if stage.cmd is None:
+            return path
+        return str(stage.name) if path == "dvc.yaml" else f"{path}:{stage.name}"
 
     def _tracked(self, item: Any) -> Tracked:
         oid = item.hash_info.value if item.hash_info else None
@@ -194,7 +201,7 @@ def git(folder: Path, *arguments: str) -> str:
     kept = {key: value for key, value in os.environ.items() if key not in _OF_A_HOOK}
     done = subprocess.run(
         ["git", "-C", str(folder), *arguments],
-        env=kept,
+        env={**kept, "GIT_OPTIONAL_LOCKS": "0"},
         capture_output=True,
         text=True,
         errors="surrogateescape",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import shutil
+from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
@@ -83,9 +84,10 @@ def bring_data(checkout: Checkout, copy: Checkout) -> None:
     from dvc.exceptions import DvcException
 
     try:
-        if lacking:
-            copy.repo.fetch(lacking)
-        copy.repo.checkout([stage.name for stage in sources], force=True)
+        with chdir(copy.root):
+            if lacking:
+                copy.repo.fetch(lacking)
+            copy.repo.checkout([stage.name for stage in sources], force=True)
     except DvcException as error:
         raise PerennialError(
             f"data from outside are neither in the cache nor in the remote: {error}",

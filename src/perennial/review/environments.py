@@ -56,6 +56,7 @@ def provide(home: Path, read: Callable[[str], bytes], python: Path) -> Path:
         (home / name).write_bytes(read(name))
     done = subprocess.run(
         ["sh", str(home / "scripts/environment")],
+        cwd=home,
         env={**clean_variables(), "PYTHON": str(python)},
         capture_output=True,
         text=True,

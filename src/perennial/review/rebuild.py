@@ -9,7 +9,6 @@ import sys
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 from perennial.review import trace
 from perennial.review.checkout import Checkout, Stage, Tracked, lies_in
@@ -82,8 +81,9 @@ def rebuild(original: Checkout, clone: Checkout, folder: Path, environment: Path
     shell = trace.recording_shell(folder / _RECORDS)
     if isinstance(shell, str):
         found.unrecorded = shell
-    process = subprocess.Popen(
-        [str(environment / "bin/python"), "-m", "dvc", "repro", "--force", "--no-run-cache"],
+    command = [str(environment / "bin/python"), "-m", "dvc", "repro", "--force", "--no-run-cache"]
+    with subprocess.Popen(
+        command,
         cwd=clone.root,
         env=_variables(folder, environment, shell),
         stdout=subprocess.PIPE,
@@ -92,24 +92,22 @@ def rebuild(original: Checkout, clone: Checkout, folder: Path, environment: Path
         text=True,
         errors="replace",
         start_new_session=True,
-    )
-    assert process.stdout is not None
-    try:
-        stage, last = _follow(process.stdout)
-        process.wait()
-    except BaseException:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        raise
+    ) as process:
+        try:
+            stage, last = _follow(process)
+        except BaseException:
+            os.killpg(process.pid, signal.SIGKILL)
+            raise
     if process.returncode:
         found.failed, found.said = stage, last
     found.rebuilt = Checkout(clone.root)
     return found
 
 
-def _follow(lines: IO[str]) -> tuple[str, list[str]]:
+def _follow(process: subprocess.Popen[str]) -> tuple[str, list[str]]:
+    assert process.stdout is not None
     stage, last = "dvc repro", deque[str](maxlen=8)
-    for line in lines:
+    for line in process.stdout:
         if line.startswith(_RUNNING):
             stage = line.removeprefix(_RUNNING).partition("'")[0]
             print(f"verify: rebuilding {stage}", file=sys.stderr, flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import chdir
 from typing import Any
 
 from perennial.review.checkout import Checkout, Stage
@@ -26,7 +27,8 @@ def find_stale(checkout: Checkout) -> list[Finding]:
         In the order in which the stages run. An output that is not here is none, nor is what
         depends on it: `dvc pull` brings it back.
     """
-    status = checkout.repo.status()
+    with chdir(checkout.root):
+        status = checkout.repo.status()
     made = {out.path for stage in checkout.stages for out in stage.outs}
     return [
         Finding(stage.name, what)
@@ -41,9 +43,10 @@ def _changes(entries: Iterable[Any], made: set[str]) -> Iterator[str]:
             yield str(entry)
             continue
         for kind, changes in entry.items():
-            is_output = kind == "changed outs"
             for path, change in changes.items():
-                if not (change in _ABSENT and (is_output or path in made)):
+                # Of a changed input, the stage that made it tells.
+                is_known = change in _ABSENT if kind == "changed outs" else path in made
+                if not is_known:
                     yield from _told(path, change)
 
 

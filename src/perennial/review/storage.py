@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from perennial.review.checkout import Checkout, Tracked, objects
 from perennial.review.definition import Answer, CannotTell, Finding, NotApplicable
@@ -94,6 +95,8 @@ def _absent(
     try:
         store = checkout.repo.cloud.get_remote_odb(remote, "verify")
         there = set(store.oids_exist([oid for _, oid, _ in entries]))
+        if not there:
+            _reach(store, entries[0][1])
     # What a remote's library raises is a matter of its own.
     except Exception as error:  # noqa: BLE001
         return CannotTell(f"remote {remote} does not answer: {str(error) or type(error).__name__}")
@@ -104,6 +107,16 @@ def _absent(
     return [
         Finding(path, f"remote {remote} lacks {_few(files)}") for path, files in lacking.items()
     ]
+
+
+def _reach(store: Any, oid: str) -> None:
+    """Raise what keeps a remote out of reach: over HTTP it says of everything it is not there."""
+    try:
+        with store.fs.open(store.oid_to_path(oid), "rb"):
+            pass
+    except FileNotFoundError as error:
+        if isinstance(error.__cause__, OSError):
+            raise error.__cause__ from None
 
 
 def _kept(checkout: Checkout) -> Iterator[tuple[Tracked, str, str]]:

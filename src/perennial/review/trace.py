@@ -7,6 +7,7 @@ its command is, and no more.
 
 from __future__ import annotations
 
+import posixpath
 import re
 import shutil
 import stat
@@ -148,7 +149,7 @@ def parsed(lines: Iterable[str]) -> Iterator[Access]:
 def _named(name: str, arguments: str, here: str) -> Iterator[Access]:
     """Take the paths that a call without a descriptor names."""
     paths = [
-        _decoded(str(PurePosixPath(match["at"] or here, match["text"])))
+        _decoded(posixpath.normpath(posixpath.join(match["at"] or here, match["text"])))
         for match in _STRING.finditer(arguments)
     ]
     if name == "execve":

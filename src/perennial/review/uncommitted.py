@@ -10,6 +10,7 @@ from perennial.review.definition import Finding
 #: Beside every output that git keeps and every `.dvc` file.
 _ALWAYS = ("dvc.yaml", "dvc.lock", "params.yaml", "data/contract.yaml")
 
+_CHANGED = "differs from the commit"
 _HOW = {"?": "is not in git", "D": "is deleted", "A": "is added, not committed"}
 
 
@@ -36,10 +37,8 @@ def find_uncommitted(checkout: Checkout) -> list[Finding]:
     paths = (*_ALWAYS, *kept, *sources)
     asked = ("status", "--porcelain", "-z", "--untracked-files=all", "--", *paths)
     told = checkout.git("--literal-pathspecs", *asked)
-    return [
-        Finding(path, _HOW.get(letters.strip()[:1], "differs from the commit"))
-        for letters, path in _entries(told)
-    ]
+    how = {path: _HOW.get(letters.strip()[:1], _CHANGED) for letters, path in _entries(told)}
+    return [Finding(path, words) for path, words in how.items()]
 
 
 def _entries(told: str) -> Iterator[tuple[str, str]]:
