@@ -24,6 +24,21 @@ STAGES = ("collect", "prepare", "train", "evaluate", "export")
 #: Folders whose every file is an output of a stage.
 OUTPUTS = ("data/raw", "data/prepared", "data/scored", "models", "metrics")
 
+#: The outputs of each stage, which DVC removes before it runs.
+OUTPUTS_OF = {
+    "collect": ["data/raw"],
+    "prepare": ["data/prepared", "metrics/data.json"],
+    "train": ["models/model.joblib", "models/compiled", "models/baseline", "metrics/train.json"],
+    "evaluate": [
+        "data/scored",
+        "metrics/evaluate.json",
+        "metrics/validation.json",
+        "metrics/slices.json",
+        "metrics/plots",
+    ],
+    "export": ["models/bundle"],
+}
+
 #: Set by whoever runs the tests, and not to be handed down by chance.
 _OWN = ("PYTHONPATH", "PYTHONHASHSEED", "OMP_NUM_THREADS", "TZ", "LC_ALL", "DVC_", "GIT_")
 
@@ -135,6 +150,16 @@ class Project:
             for path in (self.root / folder).rglob("*")
             if not path.is_dir()
         )
+
+    def halves(self) -> list[str]:
+        """What is there half-written."""
+        return [name for name in self.files() if ".partial" in name]
+
+    def remove_outputs(self, stage: str) -> None:
+        """As DVC does before it runs a stage."""
+        for name in OUTPUTS_OF[stage]:
+            path = self.root / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
     def write(self, name: str, text: str) -> Path:
         """Write a file."""
