@@ -183,6 +183,41 @@ def test_a_stage_that_needs_what_was_never_shared_fails_by_name(
     assert told["PV010"]["status"] == "not applicable"
 
 
+def test_one_raw_value_that_dvc_keeps_names_the_stage_and_the_commit_before_stays_sound(
+    project: Project, verify: Any
+) -> None:
+    project.write("numbers.txt", "1\n2\n4\n")
+    code, told = verify("--quick")
+    assert code == 1
+    assert findings(told, "PV002") == [("numbers.txt.dvc", "numbers.txt is modified")]
+    project.dvc("add", "--quiet", "numbers.txt")
+    project.commit("another value, and no dvc repro")
+    code, told = verify("--environment", "current")
+    assert code == 1
+    assert findings(told, "PV002") == [("rows", "numbers.txt is modified")]
+    assert verify("HEAD~1", "--environment", "current")[0] == 0
+
+
+def test_data_that_are_not_here_do_not_make_a_fresh_clone_stale(
+    project: Project, verify: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folder is a dependency, and what lies in it has a `.dvc` file each."""
+    project.edit("dvc.yaml", "numbers.txt]", "numbers.txt, landing]")
+    project.write("landing/more.txt", "5\n")
+    project.dvc("add", "--quiet", "landing/more.txt")
+    project.dvc("repro", "--quiet")
+    project.commit()
+    project.git("clone", "--quiet", str(project.root), str(tmp_path / "fresh"))
+    monkeypatch.chdir(tmp_path / "fresh")
+    assert verify("--quick")[1]["PV002"]["status"] == "pass"
+    monkeypatch.chdir(project.root)
+    project.write("landing/more.txt", "6\n")
+    assert findings(verify("--quick")[1], "PV002") == [
+        ("landing/more.txt.dvc", "landing/more.txt is modified"),
+        ("rows", "landing is modified"),
+    ]
+
+
 class TestData:
     """What `.dvc` files track comes from the cache, or from the remote, or there is no answer."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import chdir
 from typing import Any
 
-from perennial.review.checkout import Checkout, Stage
+from perennial.review.checkout import Checkout, Stage, lies_in
 from perennial.review.definition import Finding
 
 #: What DVC says of a file that is merely not here, as in a fresh clone.
@@ -29,25 +29,40 @@ def find_stale(checkout: Checkout) -> list[Finding]:
     """
     with chdir(checkout.root):
         status = checkout.repo.status()
-    made = {out.path for stage in checkout.stages for out in stage.outs}
+    stages = checkout.stages
+    # Of a changed input, the stage that made it tells; of one that is not here, nobody can.
+    told_elsewhere = {out.path for stage in stages for out in stage.outs}
+    gone = {path for stage in stages if stage.is_source for path in _absent(status, stage)}
+    told_elsewhere |= {dep.path for stage in stages for dep in stage.deps
+                       if any(lies_in(path, dep.path) for path in gone)}  # fmt: skip
     return [
         Finding(stage.name, what)
-        for stage in checkout.stages
-        for what in (*_changes(status.get(stage.name, []), made), *_torn(stage, checkout.stages))
+        for stage in stages
+        for what in (
+            *_changes(status.get(stage.name, []), told_elsewhere),
+            *_torn(stage, stages),
+        )
     ]
 
 
-def _changes(entries: Iterable[Any], made: set[str]) -> Iterator[str]:
+def _absent(status: dict[str, Any], stage: Stage) -> Iterator[str]:
+    for entry in status.get(stage.name, []):
+        for path, change in entry.get("changed outs", {}).items():
+            if change in _ABSENT:
+                yield path
+
+
+def _changes(entries: Iterable[Any], told_elsewhere: set[str]) -> Iterator[str]:
     for entry in entries:
         if not isinstance(entry, dict):
             yield str(entry)
             continue
-        for kind, changes in entry.items():
-            for path, change in changes.items():
-                # Of a changed input, the stage that made it tells.
-                is_known = change in _ABSENT if kind == "changed outs" else path in made
-                if not is_known:
-                    yield from _told(path, change)
+        for path, change in entry.get("changed outs", {}).items():
+            if change not in _ABSENT:
+                yield f"{path} is {change}"
+        for path, change in entry.get("changed deps", {}).items():
+            if path not in told_elsewhere:
+                yield from _told(path, change)
 
 
 def _told(path: str, change: Any) -> Iterator[str]:
@@ -60,10 +75,14 @@ def _told(path: str, change: Any) -> Iterator[str]:
 def _torn(stage: Stage, stages: Iterable[Stage]) -> Iterator[str]:
     """Find what was recorded with one hash where it was made, and with another where it was used.
 
-    A merge of two branches by hand can leave that behind.
+    New data that are only added leave that behind, and so may a merge of two branches by hand.
     """
-    made = {out.path: (out.oid, other.name) for other in stages for out in other.outs}
+    made = {out.path: (out.oid, other) for other in stages for out in other.outs}
     for dep in stage.deps:
-        oid, maker = made.get(dep.path, (dep.oid, ""))
-        if oid != dep.oid and oid is not None and dep.oid is not None:
-            yield f"it used another {dep.path} than {maker} made"
+        oid, maker = made.get(dep.path, (None, stage))
+        if oid is not None and dep.oid is not None and oid != dep.oid:
+            yield (
+                f"{dep.path} is modified"
+                if maker.is_source
+                else f"it used another {dep.path} than {maker.name} made"
+            )
