@@ -15,6 +15,7 @@ import io
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -59,7 +60,7 @@ def closure(stage: str, source: Path = SOURCE) -> list[str]:
         # Importing a module runs the packages above it.
         waiting += _above(module)
         package = _above(module) if path.stem != "__init__" else [*_above(module), module]
-        waiting += _named(ast.parse(path.read_bytes(), path), package)
+        waiting += _imports(path.read_bytes(), path, tuple(package))
     files = (path.relative_to(source.parent).as_posix() for path in found)
     return sorted([*files, STARTER])
 
@@ -77,7 +78,13 @@ def _above(module: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _named(tree: ast.Module, packages: list[str]) -> Iterator[str]:
+@cache
+def _imports(code: bytes, path: Path, packages: tuple[str, ...]) -> tuple[str, ...]:
+    # Most modules are in the closure of several stages.
+    return tuple(_named(ast.parse(code, path), packages))
+
+
+def _named(tree: ast.Module, packages: tuple[str, ...]) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from conftest import Project
 
 #: How often each stage is killed; from the last one up, so that its inputs are there.
-KILLS = {"export": 11, "evaluate": 11, "train": 6, "prepare": 12, "collect": 12}
+KILLS = {"export": 12, "evaluate": 12, "train": 4, "prepare": 11, "collect": 11}
 
 
 def halves(project: Project) -> list[Path]:
@@ -135,16 +135,14 @@ def damaged(project: Project) -> list[str]:
     return [found["where"] for found in told["PV005"].get("findings", [])]
 
 
-@pytest.mark.parametrize("output", ["data/scored/test.parquet", "models/bundle"])
-def test_a_damaged_cache_file_is_found_named_and_mended(project: Project, output: str) -> None:
+def test_a_damaged_cache_file_is_found_named_and_mended(project: Project) -> None:
+    """One byte of one file of the bundle."""
     whole = project.hashes()
     lock = (project.root / "dvc.lock").read_text()
-    match = re.search(rf"outs:(?:(?!\n  \w).)*?path: {output}\n.*?md5: (\w+(?:\.dir)?)", lock, re.S)
+    match = re.search(r"path: models/bundle\n.*\n *md5: (\w+\.dir)", lock)
     assert match
-    oid = match[1]
-    if oid.endswith(".dir"):
-        listed = project.root / f".dvc/cache/files/md5/{oid[:2]}/{oid[2:]}"
-        oid = json.loads(listed.read_text())[-1]["md5"]
+    listed = project.root / f".dvc/cache/files/md5/{match[1][:2]}/{match[1][2:]}"
+    oid = json.loads(listed.read_text())[-1]["md5"]
     name = f".dvc/cache/files/md5/{oid[:2]}/{oid[2:]}"
     content = bytearray((project.root / name).read_bytes())
     content[7] ^= 1

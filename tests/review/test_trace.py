@@ -14,7 +14,7 @@ STAGE = Stage(
     "fit",
     deps=(Tracked("src/fit.py", None), Tracked("data/rows", None)),
     outs=(Tracked("models/fitted", None),),
-    params={"params.yaml": ["fit"]},
+    params={"params.yaml": {"fit": None}},
 )
 
 

@@ -50,7 +50,7 @@ class Stage:
     deps, outs : tuple of Tracked
         What it declares, parameters aside.
     params : dict
-        Declared keys by the file that they stand in; no key for a whole file.
+        By file, the declared keys with the values that `dvc.lock` records; no key for a whole file.
     is_source : bool
         Whether it has no command: its outputs come from outside.
     """
@@ -58,7 +58,7 @@ class Stage:
     name: str
     deps: tuple[Tracked, ...] = ()
     outs: tuple[Tracked, ...] = ()
-    params: dict[str, list[str]] = field(default_factory=dict)
+    params: dict[str, dict[str, Any]] = field(default_factory=dict)
     is_source: bool = False
 
 
@@ -146,7 +146,7 @@ class Checkout:
         return self.cache / oid[:2] / oid[2:]
 
     def _stage(self, stage: Any) -> Stage:
-        params = {self._path(dep): list(dep.params) for dep in stage.deps if hasattr(dep, "params")}
+        params = {self._path(dep): _recorded(dep) for dep in stage.deps if hasattr(dep, "params")}
         return Stage(
             name=self._name(stage),
             deps=tuple(self._tracked(dep) for dep in stage.deps if not hasattr(dep, "params")),
@@ -175,6 +175,11 @@ class Checkout:
         path = Path(item.fs_path)
         is_inside = item.protocol == "local" and path.is_relative_to(self.root)
         return path.relative_to(self.root).as_posix() if is_inside else str(item.fs_path)
+
+
+def _recorded(dep: Any) -> dict[str, Any]:
+    values = dep.hash_info.value if dep.hash_info else None
+    return {key: (values or {}).get(key) for key in dep.params}
 
 
 def git(folder: Path, *arguments: str) -> str:

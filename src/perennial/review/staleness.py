@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import chdir
+from pathlib import Path
 from typing import Any
 
+from perennial import yamlfile
+from perennial.errors import PerennialError
 from perennial.review.checkout import Checkout, Stage, lies_in
+from perennial.review.contents import values
 from perennial.review.definition import Finding
 
 #: What DVC says of a file that is merely not here, as in a fresh clone.
@@ -39,7 +43,7 @@ def find_stale(checkout: Checkout) -> list[Finding]:
         Finding(stage.name, what)
         for stage in stages
         for what in (
-            *_changes(status.get(stage.name, []), told_elsewhere),
+            *_changes(status.get(stage.name, []), told_elsewhere, stage, checkout.root),
             *_torn(stage, stages),
         )
     ]
@@ -52,7 +56,9 @@ def _absent(status: dict[str, Any], stage: Stage) -> Iterator[str]:
                 yield path
 
 
-def _changes(entries: Iterable[Any], told_elsewhere: set[str]) -> Iterator[str]:
+def _changes(
+    entries: Iterable[Any], told_elsewhere: set[str], stage: Stage, root: Path
+) -> Iterator[str]:
     for entry in entries:
         if not isinstance(entry, dict):
             yield str(entry)
@@ -61,15 +67,31 @@ def _changes(entries: Iterable[Any], told_elsewhere: set[str]) -> Iterator[str]:
             if change not in _ABSENT:
                 yield f"{path} is {change}"
         for path, change in entry.get("changed deps", {}).items():
-            if path not in told_elsewhere:
-                yield from _told(path, change)
+            if isinstance(change, dict):
+                yield from _parameters(path, change, stage.params.get(path, {}), root)
+            elif path not in told_elsewhere:
+                yield f"{path} is {change}"
 
 
-def _told(path: str, change: Any) -> Iterator[str]:
-    # Parameters come by file, then by key.
-    parts = change.items() if isinstance(change, dict) else [("", change)]
-    for key, how in parts:
-        yield f"{path}{f': {key}' if key else ''} is {how}"
+def _parameters(
+    path: str, changes: dict[str, str], recorded: dict[str, Any], root: Path
+) -> Iterator[str]:
+    for key, how in changes.items():
+        found = _value(root / path, key) if how == "modified" else None
+        if found is None:
+            yield f"{path}: {key} is {how}"
+        else:
+            yield from (f"{path}: {words}" for words in values({key: recorded[key]}, {key: found}))
+
+
+def _value(path: Path, key: str) -> Any:
+    try:
+        value: Any = yamlfile.load(path)
+    except PerennialError:
+        return None
+    for part in key.split("."):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value
 
 
 def _torn(stage: Stage, stages: Iterable[Stage]) -> Iterator[str]:
