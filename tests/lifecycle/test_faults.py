@@ -16,11 +16,18 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from perennial.review.trace import recording_shell
+
 if TYPE_CHECKING:
     from conftest import Project
 
 #: How often each stage is killed; from the last one up, so that its inputs are there.
 KILLS = {"export": 12, "evaluate": 12, "train": 4, "prepare": 11, "collect": 11}
+#: About how often each stage writes; few of these calls are for anything but outputs.
+WRITES = {"export": 14, "evaluate": 40, "train": 45, "prepare": 110, "collect": 30}
+#: Outputs that are folders: they appear with all their files.
+FOLDERS = ("data/raw", "metrics/plots", "models/baseline", "models/bundle", "models/compiled")
+CALLS = "write,pwrite64,sendfile,copy_file_range,mkdir,rename"
 
 
 def halves(project: Project) -> list[Path]:
@@ -49,21 +56,25 @@ def durations(project: Project) -> dict[str, float]:
     return {entry["stage"]: entry["wall_s"] for entry in map(json.loads, lines)}
 
 
-def test_killed_at_random_moments_each_stage_leaves_nothing_half_done(project: Project) -> None:
+def test_killed_at_random_moments_each_stage_leaves_nothing_half_done(
+    project: Project, tmp_path: Path
+) -> None:
+    """Half of the moments are random in time, half among the calls that write: these are brief."""
     whole, lasting = project.hashes(), durations(project)
     chance = random.Random(20130101)
+    can_strike = isinstance(recording_shell(tmp_path / "probe"), Path)
     forget_runs(project)
     killed = 0
     for stage, wanted in KILLS.items():
         hits = 0
-        for _ in range(3 * wanted):
+        for attempt in range(3 * wanted):
             project.remove_outputs(stage)
-            # Python starts for a moment before a stage begins to measure itself.
-            hits += was_killed(project, stage, chance.uniform(0, lasting[stage] + 0.2))
-            there = {
-                name: text for name, text in project.hashes().items() if ".partial" not in name
-            }
-            assert there.items() <= whole.items(), "what is there is whole"
+            if can_strike and attempt % 2:
+                hits += killed_at_write(project, stage, chance.randint(1, WRITES[stage]))
+            else:
+                # Python starts for a moment before a stage begins to measure itself.
+                hits += killed_after(project, stage, chance.uniform(0, lasting[stage] + 0.2))
+            assert torn(project, whole) == []
             if hits == wanted:
                 break
         assert hits == wanted
@@ -73,15 +84,34 @@ def test_killed_at_random_moments_each_stage_leaves_nothing_half_done(project: P
     finish(project, whole)
 
 
-def was_killed(project: Project, stage: str, moment: float) -> bool:
-    """Kill a stage and what it has started after so many seconds, if it still runs."""
+def torn(project: Project, whole: dict[str, str]) -> list[str]:
+    """What is neither whole nor absent: files, and folders that are one output."""
+    there = {name: text for name, text in project.hashes().items() if ".partial" not in name}
+    found = [name for name, text in there.items() if whole.get(name) != text]
+    for folder in FOLDERS:
+        parts = {name for name in there if name.startswith(f"{folder}/")}
+        if parts and parts != {name for name in whole if name.startswith(f"{folder}/")}:
+            found.append(folder)
+    return found
+
+
+def killed_after(project: Project, stage: str, seconds: float) -> bool:
+    """Kill a stage and what it has started after a time, if it still runs then."""
     process = project.start("python", "src", stage)
     try:
-        process.communicate(timeout=moment)
+        process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
     return process.returncode == -signal.SIGKILL
+
+
+def killed_at_write(project: Project, stage: str, number: int) -> bool:
+    """Let the kernel kill a stage as it enters its nth call that writes."""
+    inject = ("-e", f"trace={CALLS}", "-e", f"inject={CALLS}:signal=KILL:when={number}")
+    strace = ("strace", "-f", "--seccomp-bpf", "-qq", "-o", os.devnull, *inject)
+    done = project.run(*strace, "python", "src", stage)
+    return done.returncode == -signal.SIGKILL
 
 
 def test_a_disk_that_fills_up_under_dvc_spoils_nothing(
