@@ -27,17 +27,13 @@ from typing import Any
 
 import yaml
 
+from perennial.errors import PerennialError
+from perennial.review import environments
+
 REPOSITORY = Path(__file__).resolve().parent.parent
-ENVIRONMENTS = REPOSITORY / ".perennial/environments"
+ENVIRONMENTS = REPOSITORY / environments.FOLDER
 PYTHONS = ("3.11", "3.12", "3.13")
 RUNNING = f"{sys.version_info[0]}.{sys.version_info[1]}"
-
-#: What `scripts/environment` needs to install the package beside its requirements. Stages run the
-#: code of the copy that they stand in, so the rest of it is not needed.
-NEEDED = (
-    "LICENSE", "pyproject.toml", "requirements/build.txt", "scripts/environment",
-    "src/perennial/__init__.py",
-)  # fmt: skip
 
 #: What a run may not inherit, as the runs differ in it.
 VARIED = {
@@ -405,14 +401,11 @@ def environment(version: str, path: Path, source: Source) -> Path:
     """Make, or find made, an environment of a Python: by the repository's own script."""
     if version == RUNNING:
         return Path(sys.prefix)
-    home = ENVIRONMENTS / version
-    for name in NEEDED:
-        (home / name).parent.mkdir(parents=True, exist_ok=True)
-        (home / name).write_bytes(source.read(name))
     say(f"Python {version}: its environment (minutes the first time)")
-    clean = {key: value for key, value in os.environ.items() if key not in VARIED}
-    run(["sh", str(home / "scripts/environment")], environment={**clean, "PYTHON": str(path)})
-    return home / ".venv"
+    try:
+        return environments.provide(ENVIRONMENTS / version, source.read, path)
+    except PerennialError as error:
+        raise CannotTell(str(error)) from None
 
 
 def dispatched(home: Path) -> list[str]:

@@ -24,6 +24,21 @@ STAGES = ("collect", "prepare", "train", "evaluate", "export")
 #: Folders whose every file is an output of a stage.
 OUTPUTS = ("data/raw", "data/prepared", "data/scored", "models", "metrics")
 
+#: The outputs of each stage, which DVC removes before it runs.
+OUTPUTS_OF = {
+    "collect": ["data/raw"],
+    "prepare": ["data/prepared", "metrics/data.json"],
+    "train": ["models/model.joblib", "models/compiled", "models/baseline", "metrics/train.json"],
+    "evaluate": [
+        "data/scored",
+        "metrics/evaluate.json",
+        "metrics/validation.json",
+        "metrics/slices.json",
+        "metrics/plots",
+    ],
+    "export": ["models/bundle"],
+}
+
 #: Set by whoever runs the tests, and not to be handed down by chance.
 _OWN = ("PYTHONPATH", "PYTHONHASHSEED", "OMP_NUM_THREADS", "TZ", "LC_ALL", "DVC_", "GIT_")
 
@@ -136,6 +151,16 @@ class Project:
             if not path.is_dir()
         )
 
+    def halves(self) -> list[str]:
+        """What is there half-written."""
+        return [name for name in self.files() if ".partial" in name]
+
+    def remove_outputs(self, stage: str) -> None:
+        """As DVC does before it runs a stage."""
+        for name in OUTPUTS_OF[stage]:
+            path = self.root / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+
     def write(self, name: str, text: str) -> Path:
         """Write a file."""
         path = self.root / name
@@ -234,6 +259,12 @@ def iris_rows() -> list[list[str]]:
         [f"p{number:03}", *values, SPECIES[int(code)]]
         for number, (*values, code) in enumerate(shipped("iris.csv")[1:])
     ]
+
+
+@pytest.fixture(scope="session")
+def empty_project() -> type[Project]:
+    """A project in a folder of one's own choice, to be filled."""
+    return Project
 
 
 @pytest.fixture(scope="session")

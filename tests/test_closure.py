@@ -157,6 +157,42 @@ class TestCheck:
         assert not any("gate" in path for path in closure.closure("collect"))
 
 
+OWN = """\
+stages:
+  draw:
+    cmd: python src/draw.py
+  plot:
+    cmd:
+      - python src collect --again
+      - python plot.py
+    deps:
+      - src/plot.py
+  again:
+    foreach: [1, 2]
+    do:
+      cmd: python src ${item}
+"""
+
+
+@pytest.mark.usefixtures("checkout")
+class TestStagesOfOnesOwn:
+    def test_they_are_nobody_elses_affair(self) -> None:
+        Path("dvc.yaml").write_text(PIPELINE.replace("stages:\n", OWN))
+        assert closure.main(["--check"]) == 0
+        before = Path("dvc.yaml").read_text()
+        add("build/collect.py", "import perennial.slices\n")
+        assert closure.main(["--write"]) == 0
+        line = "      - src/perennial/slices.py\n"
+        assert Path("dvc.yaml").read_text().replace(line, "", 1) == before
+
+    def test_a_stage_of_another_name_that_runs_a_module_is_held_to_it(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("dvc.yaml").write_text(PIPELINE.replace("  collect:", "  collect-again:"))
+        add("build/collect.py", "import perennial.slices\n")
+        assert told(capsys) == ["collect-again lacks the dep src/perennial/slices.py"]
+
+
 @pytest.mark.usefixtures("checkout")
 class TestWrite:
     def test_deps_are_brought_up_to_date_and_all_else_stays(self) -> None:

@@ -13,11 +13,9 @@ from perennial.errors import PerennialError
 #: Each command: the module with its ``add_arguments`` and ``run``, and its line of help.
 COMMANDS = {
     "land": ("perennial.landing", "bring new periods into data/landing"),
+    "compare": ("perennial.review.compare.command", "say whether a change is real"),
+    "verify": ("perennial.review.verify.command", "judge a commit, or the working tree"),
     "sign": ("perennial.signing", "sign a bundle with a key of one's own"),
-    "compare": (
-        "perennial.review.compare.command",
-        "what changed between revisions, and is it real",
-    ),
 }
 
 

@@ -12,8 +12,10 @@ from __future__ import annotations
 import argparse
 import ast
 import io
+import re
 import sys
 from collections.abc import Iterable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -26,6 +28,8 @@ PIPELINE = Path("dvc.yaml")
 STARTER = "src/__main__.py"
 RUNNER = "perennial.stage"
 ROOM = "perennial.build"
+
+_COMMAND = re.compile(r"python src (\w+)")
 
 
 def closure(stage: str, source: Path = SOURCE) -> list[str]:
@@ -56,7 +60,7 @@ def closure(stage: str, source: Path = SOURCE) -> list[str]:
         # Importing a module runs the packages above it.
         waiting += _above(module)
         package = _above(module) if path.stem != "__init__" else [*_above(module), module]
-        waiting += _named(ast.parse(path.read_text(encoding="utf-8")), package)
+        waiting += _imports(path.read_bytes(), path, tuple(package))
     files = (path.relative_to(source.parent).as_posix() for path in found)
     return sorted([*files, STARTER])
 
@@ -74,7 +78,13 @@ def _above(module: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _named(tree: ast.Module, packages: list[str]) -> Iterator[str]:
+@cache
+def _imports(code: bytes, path: Path, packages: tuple[str, ...]) -> tuple[str, ...]:
+    # Most modules are in the closure of several stages.
+    return tuple(_named(ast.parse(code, path), packages))
+
+
+def _named(tree: ast.Module, packages: tuple[str, ...]) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
@@ -92,13 +102,13 @@ def _is_module_name(value: Any) -> TypeGuard[str]:
     return is_dotted and value.replace(".", "_").isidentifier()
 
 
-def with_closure(stage: str, deps: Iterable[str], source: Path = SOURCE) -> list[str]:
+def with_closure(module: str, deps: Iterable[str], source: Path = SOURCE) -> list[str]:
     """Replace the source files among a stage's deps by its closure; the other deps stay.
 
     Parameters
     ----------
-    stage : str
-        The stage.
+    module : str
+        The module of `perennial.build` that the stage runs.
     deps : iterable of str
         Its deps as declared.
     source : Path
@@ -110,7 +120,30 @@ def with_closure(stage: str, deps: Iterable[str], source: Path = SOURCE) -> list
         Data first, in the order declared, then the source files.
     """
     kept = [dep for dep in deps if not dep.startswith(f"{SOURCE.name}/")]
-    return [*kept, *closure(stage, source)]
+    return [*kept, *closure(module, source)]
+
+
+def ours(pipeline: dict[str, Any]) -> dict[str, str]:
+    """Find the stages that run a module of `perennial.build`; the others are the user's own.
+
+    Parameters
+    ----------
+    pipeline : dict
+        The content of `dvc.yaml`.
+
+    Returns
+    -------
+    dict
+        Module by stage.
+
+    Examples
+    --------
+    >>> ours({"stages": {"train": {"cmd": "python src train"}, "draw": {"cmd": "python draw.py"}}})
+    {'train': 'train'}
+    """
+    commands = {stage: body.get("cmd") for stage, body in pipeline.get("stages", {}).items()}
+    matches = {stage: _COMMAND.fullmatch(str(command)) for stage, command in commands.items()}
+    return {stage: match[1] for stage, match in matches.items() if match}
 
 
 def differences(pipeline: dict[str, Any], source: Path = SOURCE) -> list[str]:
@@ -126,12 +159,13 @@ def differences(pipeline: dict[str, Any], source: Path = SOURCE) -> list[str]:
     Returns
     -------
     list of str
-        A sentence for each file too few or too many.
+        A sentence for each file too few or too many: the stage first.
     """
     found = []
-    for stage, body in pipeline["stages"].items():
-        declared = {dep for dep in body["deps"] if dep.startswith(f"{SOURCE.name}/")}
-        wanted = set(closure(stage, source))
+    for stage, module in ours(pipeline).items():
+        deps = pipeline["stages"][stage].get("deps", [])
+        declared = {dep for dep in deps if dep.startswith(f"{SOURCE.name}/")}
+        wanted = set(closure(module, source))
         found += [f"{stage} lacks the dep {path}" for path in sorted(wanted - declared)]
         found += [f"{stage} does not import its dep {path}" for path in sorted(declared - wanted)]
     return found
@@ -169,8 +203,9 @@ def main(arguments: list[str] | None = None) -> int:
         print("  mend: make deps", file=sys.stderr)
         return 1
     if asked.write and found:
-        for stage, body in pipeline["stages"].items():
-            body["deps"] = with_closure(stage, body["deps"])
+        for stage, module in ours(pipeline).items():
+            body = pipeline["stages"][stage]
+            body["deps"] = with_closure(module, body.get("deps", []))
         text = io.StringIO()
         yaml.dump(pipeline, text)
         PIPELINE.write_text(text.getvalue(), encoding="utf-8", newline="\n")

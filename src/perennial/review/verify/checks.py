@@ -1,0 +1,119 @@
+"""Every check of `perennial verify`, with its code for good."""
+
+from __future__ import annotations
+
+from perennial.errors import PerennialError
+from perennial.review.checkout import Checkout
+from perennial.review.verify.credentials import find_secrets
+from perennial.review.verify.definition import Answer, CannotTell, Check, Result, Subject
+from perennial.review.verify.dependencies import find_other_dependencies
+from perennial.review.verify.endings import find_other_endings
+from perennial.review.verify.parameters import find_wrong_parameters
+from perennial.review.verify.rebuild import Rebuild, find_differences, find_failed, find_undeclared
+from perennial.review.verify.staleness import find_stale
+from perennial.review.verify.storage import find_absent_from_remote, find_damaged
+from perennial.review.verify.uncommitted import find_uncommitted
+
+DEPENDENCIES = Check(
+    "PV001",
+    "deps that are not the import closure",
+    "make deps, then dvc repro, and commit what they write",
+    find_other_dependencies,
+)
+STALE = Check(
+    "PV002",
+    "a stale dvc.lock",
+    "dvc repro, and commit dvc.lock and metrics/; where a .dvc file is named, first "
+    "dvc add what it tracks",
+    find_stale,
+)
+UNCOMMITTED = Check(
+    "PV003",
+    "results that are not committed",
+    "commit them together, or git restore them",
+    find_uncommitted,
+)
+ABSENT = Check(
+    "PV004",
+    "outputs that the remote lacks",
+    "dvc push; where a folder's file is lacking though dvc push finds nothing to do, remove the "
+    "folder's .dir object from the remote first",
+    find_absent_from_remote,
+)
+DAMAGED = Check(
+    "PV005",
+    "a damaged cache file",
+    "remove the file, then dvc fetch, or dvc repro, which makes it again; then dvc checkout",
+    find_damaged,
+)
+PARAMETERS = Check(
+    "PV006",
+    "parameters unknown, unused or of the wrong type",
+    "mend params.yaml after docs/reference/params.md, or the stage's params in dvc.yaml",
+    find_wrong_parameters,
+)
+SECRET = Check(
+    "PV007",
+    "a secret in committed configuration",
+    "revoke it, for it stays in git's history; give the new one by a variable, or by "
+    "dvc remote modify --local",
+    find_secrets,
+)
+ENDINGS = Check(
+    "PV008",
+    "line endings other than the commit's",
+    "git config core.autocrlf false, then git rm --cached -rq . && git reset --hard (commit first)",
+    find_other_endings,
+)
+FAILED = Check(
+    "PV009",
+    "a stage that fails",
+    "check the commit out, run dvc repro --force, and mend what the stage says",
+    find_failed,
+)
+DIFFERENT = Check(
+    "PV010",
+    "other outputs than dvc.lock records",
+    "look at the first stage named: dvc repro --force it and commit; if it differs from run to "
+    "run, find what it takes from clock, chance, order or host (docs/reproducible.md)",
+    find_differences,
+)
+UNDECLARED = Check(
+    "PV011",
+    "a file that a stage opens and dvc.yaml does not declare",
+    "declare it among the stage's deps or outs, or do not open it",
+    find_undeclared,
+)
+
+#: What `--quick` looks at in the working tree.
+QUICK = (DEPENDENCIES, STALE, UNCOMMITTED, ABSENT, DAMAGED, PARAMETERS, SECRET, ENDINGS)
+#: What is looked at in a clone of the commit, before anything runs.
+BEFORE = (DEPENDENCIES, STALE, SECRET)
+#: What is looked at after everything has run.
+AFTER = (FAILED, DIFFERENT, UNDECLARED)
+
+CHECKS: tuple[Check[Checkout] | Check[Rebuild], ...] = (*QUICK, *AFTER)
+
+
+def run_check(check: Check[Subject], subject: Subject) -> Result:
+    """Ask one check.
+
+    Parameters
+    ----------
+    check : Check
+        The check.
+    subject : object
+        What it looks at.
+
+    Returns
+    -------
+    Result
+        Its answer; where it was kept from looking, why.
+    """
+    from dvc.exceptions import DvcException
+
+    try:
+        answer: Answer = check.find(subject)
+    except (DvcException, PerennialError) as error:
+        answer = CannotTell(str(error))
+    return Result(check, answer)

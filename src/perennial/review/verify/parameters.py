@@ -1,0 +1,87 @@
+"""Every parameter is known, of the right type, and makes a stage run again when it changes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from perennial import yamlfile
+from perennial.errors import PerennialError
+from perennial.params.build import PARAMS, read_params
+from perennial.review.checkout import Checkout
+from perennial.review.verify.definition import Finding
+
+
+def find_wrong_parameters(checkout: Checkout) -> list[Finding]:
+    """Check `params.yaml` against its model and against what the stages declare.
+
+    Parameters
+    ----------
+    checkout : Checkout
+        Where to look.
+
+    Returns
+    -------
+    list of Finding
+        One for what the model refuses, one for each value that no stage declares, and one for each
+        declared key that has no value.
+    """
+    path = checkout.root / PARAMS
+    try:
+        read_params(path)
+    except PerennialError as error:
+        return [Finding(PARAMS.name, error.what)]
+    declared = {
+        (stage.name, key) for stage in checkout.stages for key in stage.params.get(PARAMS.name, [])
+    }
+    values = yamlfile.load(path)
+    return [
+        *(Finding(key, "no stage declares it: a change would run nothing")
+          for key in unused(values, {key for _, key in declared})),
+        *(Finding(f"{stage}: {key}", "the stage declares it, and it has no value")
+          for stage, key in sorted(declared) if not _has(values, key)),
+    ]  # fmt: skip
+
+
+def unused(values: dict[str, Any], declared: Iterable[str]) -> list[str]:
+    """Find values that no stage would notice a change of.
+
+    Parameters
+    ----------
+    values : dict
+        The content of `params.yaml`.
+    declared : iterable of str
+        Keys that stages declare, sections among them, with dots.
+
+    Returns
+    -------
+    list of str
+        Keys with dots.
+
+    Examples
+    --------
+    >>> unused({"train": {"seed": 0, "params": {"max_iter": 9}}}, ["train.params"])
+    ['train.seed']
+    """
+    known = list(declared)
+    return [
+        key
+        for key in _leaves(values)
+        if not any(key == name or key.startswith(f"{name}.") for name in known)
+    ]
+
+
+def _leaves(value: Any, key: str = "") -> Iterator[str]:
+    if isinstance(value, dict) and value:
+        for name, item in value.items():
+            yield from _leaves(item, f"{key}.{name}" if key else str(name))
+    else:
+        yield key
+
+
+def _has(values: Any, key: str) -> bool:
+    for part in key.split("."):
+        if not isinstance(values, dict) or part not in values:
+            return False
+        values = values[part]
+    return True

@@ -1,0 +1,41 @@
+"""The bar of `perennial verify`, on a fresh clone of a project with all five stages."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from perennial.review.verify import trace
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+
+def test_a_fresh_clone_of_a_finished_project_is_verified(iris: Project, tmp_path: Path) -> None:
+    fresh = type(iris)(tmp_path / "fresh")
+    iris.git("clone", "--quiet", str(iris.root), str(fresh.root))
+    command = ("python", "-m", "perennial.cli", "verify", "--environment", "current", "--json")
+    done = fresh.run(*command)
+    assert done.returncode == 0, done.stdout
+    found = {check["code"]: check["status"] for check in json.loads(done.stdout)["checks"]}
+    can_record = isinstance(trace.recording_shell(tmp_path / "probe"), Path)
+    assert found == {
+        **dict.fromkeys(["PV001", "PV002", "PV007", "PV009", "PV010"], "pass"),
+        # No stage opens a file that it does not declare.
+        "PV011": "pass" if can_record else "not applicable",
+    }
+    # DVC makes itself a folder for locks when it is asked anything.
+    assert fresh.git("status", "--porcelain", "--ignored") == "!! .dvc/tmp/\n"
+
+
+@pytest.mark.parametrize("quick", [True, False])
+def test_a_stage_that_does_not_even_parse_is_named(project: Project, quick: bool) -> None:
+    project.edit("src/perennial/build/evaluate.py", "def main", "dcf main")
+    project.commit()
+    done = project.run("python", "-m", "perennial.cli", "verify", *["--quick"] * quick)
+    assert done.returncode == 1
+    assert "- evaluate: src/perennial/build/evaluate.py is modified" in done.stdout
+    assert "could not tell, src/perennial/build/evaluate.py, line " in done.stdout
