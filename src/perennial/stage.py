@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import json
 import os
@@ -49,6 +50,9 @@ def run(name: str) -> int:
         read_params()
         with pandas_hidden():
             main: Callable[[], None] = importlib.import_module(f"perennial.build.{name}").main
+        # What was imported stays to the end, and need not be looked through again.
+        gc.freeze()
+        gc.enable()
         main()
     except PerennialError as error:
         return _tell(name, str(error))
