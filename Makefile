@@ -20,7 +20,7 @@ repro: build-environment  ## Run the pipeline: collect, prepare, train, evaluate
 	@$(IN_VENV) python -m perennial.summary
 
 test: environment  ## Run the tests
-	@$(IN_VENV) python -m pytest $(ARGS)
+	@$(IN_VENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check: environment  ## Lint, types, import contracts, and that dvc.yaml names what its stages import
 	@$(IN_VENV) ruff check

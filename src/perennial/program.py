@@ -224,8 +224,10 @@ class Standard:
     def apply(self, matrix: Array) -> Array:
         """Subtract the mean, divide by the scale, clip: (n, m) to (n, m)."""
         with np.errstate(over="ignore"):
-            standard = (matrix - np.array(self.mean)) / np.array(self.scale)
-        return np.clip(standard, -CLIP, CLIP)
+            standard = matrix - np.array(self.mean)
+            # In place: fresh memory costs more than the arithmetic.
+            standard /= np.array(self.scale)
+        return np.clip(standard, -CLIP, CLIP, out=standard)
 
 
 @dataclass(frozen=True)

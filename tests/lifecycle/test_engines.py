@@ -47,7 +47,8 @@ def test_from_training_to_a_bundle_that_says_what_it_needs(engine: str, project:
     # What is served answers as what a notebook loads.
     model = joblib.load(project.root / "models/model.joblib")
     test = parquet.read(project.root / "data/prepared/test.parquet")
-    served = bundle.load(folder, threads=2)
+    confirmed = manifest.get("trusted", [])
+    served = bundle.load(folder, threads=2, trusted=confirmed)
     wanted = model.predict_proba(test.to_pandas())
     np.testing.assert_allclose(served.predict_proba(test), wanted, rtol=0, atol=1e-9)
     assert served.predict(test).tolist() == model.predict(test.to_pandas()).tolist()
@@ -55,7 +56,8 @@ def test_from_training_to_a_bundle_that_says_what_it_needs(engine: str, project:
     without = (
         f"import sys; sys.modules[{PACKAGE[engine]!r}] = None\n"
         "from perennial.bundle import BundleError, load\n"
-        "try:\n    load('models/bundle')\nexcept BundleError as error:\n    print(error)"
+        f"try:\n    load('models/bundle', trusted={confirmed})\n"
+        "except BundleError as error:\n    print(error)"
     )
     done = project.run(sys.executable, "-c", without, env={"PYTHONPATH": "src"}, check=True)
     assert done.stdout == (
