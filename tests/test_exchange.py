@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import binomtest, rankdata
 from sklearn.metrics import roc_auc_score
 
-from perennial.exchange import exchange_p_values, mean_ranks
+from perennial.exchange import exchange_p_values, exchanged_leads, mean_ranks
 from perennial.metrics.binary import BinaryScores
 from perennial.metrics.definition import Scorer, evaluate
 from perennial.metrics.multiclass import MulticlassScores
@@ -134,3 +134,14 @@ def test_what_cannot_be_exchanged_is_refused() -> None:
         exchange_p_values(head, base, day, exchanges=0)
     with pytest.raises(TypeError, match="no exchange of BinaryScores with RegressionScores"):
         exchange_p_values(head, RegressionScores(np.zeros(240), np.zeros(240)), day)
+
+
+def test_leads_are_the_observed_one_and_then_the_exchanged() -> None:
+    head, base, day = binary(8)
+    leads = exchanged_leads(head, base, day, "brier", exchanges=300, seed=3)
+    assert len(leads) == 301
+    gap = evaluate(base, only=["brier"])["brier"] - evaluate(head, only=["brier"])["brier"]
+    np.testing.assert_allclose(leads[0], gap)
+    share = np.mean(np.abs(leads[1:]) >= abs(leads[0]) - 1e-12)
+    found = exchange_p_values(head, base, day, exchanges=300, seed=3, only=["brier"])["brier"]
+    np.testing.assert_allclose(found, (1 + share * 300) / 301)

