@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from perennial import baseline
 from perennial.baseline import fit_dummy, fit_linear
 from perennial.contract import Contract
 from perennial.params.train import Train
@@ -86,3 +87,33 @@ class TestBaselines:
 
 def test_a_class_without_a_row_has_a_share_of_zero() -> None:
     assert fit_dummy(np.array([0, 0, 2, 2]), ["a", "b", "c", "d"]) == [0.5, 0.0, 0.5, 0.0]
+
+
+class TestManyRows:
+    NAMES = ("x0", "x1")
+    FEATURES = {name: {"type": "number"} for name in NAMES}
+
+    def data(self) -> tuple[dict[str, Any], Any]:
+        rng = np.random.default_rng(0)
+        columns = {name: rng.normal(size=300) for name in self.NAMES}
+        return columns, (columns["x0"] + rng.normal(size=300) > 0).astype(np.int64)
+
+    def test_it_learns_from_evenly_spaced_rows(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        columns, target = self.data()
+        made = contract("binary", self.FEATURES)
+        some = {name: values[::3] for name, values in columns.items()}
+        wanted = fit_linear(some, target[::3], made, Train())
+        monkeypatch.setattr(baseline, "ROWS", 100)
+        found = fit_linear(columns, target, made, Train())
+        assert found.program == wanted.program
+        matrix = found.program.encode(columns)
+        np.testing.assert_array_equal(found.scores(matrix), wanted.scores(matrix))
+
+    def test_from_all_where_these_lack_a_class(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        columns, _ = self.data()
+        target = np.zeros(300, np.int64)
+        target[1::3] = 1
+        made = contract("binary", self.FEATURES)
+        wanted = fit_linear(columns, target, made, Train())
+        monkeypatch.setattr(baseline, "ROWS", 100)
+        assert fit_linear(columns, target, made, Train()).program == wanted.program

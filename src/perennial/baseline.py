@@ -16,6 +16,11 @@ from perennial.decision import Decision
 from perennial.estimators import Traits
 from perennial.params.train import Train
 from perennial.preprocessing import fit_program
+from perennial.reference import evenly_spaced
+
+#: Training rows that the linear model learns from, at most. Its few dozen coefficients stand on
+#: these as well, and its dense matrix would be the largest thing in memory.
+ROWS = 50_000
 
 Array = NDArray[Any]
 
@@ -43,6 +48,8 @@ def fit_dummy(target: Array, classes: list[Any]) -> list[float]:
 def fit_linear(columns: Columns, target: Array, contract: Contract, params: Train) -> CompiledModel:
     """Fit and compile a regularised linear model on standardised columns.
 
+    It learns from `ROWS` rows at most, evenly spaced; from all if these lack a class.
+
     Parameters
     ----------
     columns : dict
@@ -59,6 +66,10 @@ def fit_linear(columns: Columns, target: Array, contract: Contract, params: Trai
     CompiledModel
         Undecided: it has no threshold yet.
     """
+    rows = evenly_spaced(len(target), ROWS)
+    if len(np.unique(target[rows])) >= len(contract.classes):
+        columns = {name: values[rows] for name, values in columns.items()}
+        target = target[rows]
     traits = Traits(finite=False)
     params = params.model_copy(update={"categories": "auto"})
     fitted = fit_program(columns, target, contract, traits, params, standardise=True)

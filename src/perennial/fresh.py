@@ -40,7 +40,9 @@ def ask_samples(folder: Path) -> str | None:
     """
     # -I: no environment variable and no current folder may lend the process a module.
     start = (
-        f"import sys; sys.path.insert(0, {str(_SOURCE)!r}); import perennial.fresh as f; f.main()"
+        # As `src/__main__.py` does: a process this short leaves no garbage worth a search.
+        f"import gc, sys; gc.disable(); sys.path.insert(0, {str(_SOURCE)!r}); "
+        "import perennial.fresh as f; f.main(); gc.freeze()"
     )
     # A bundle that is not published yet is not signed either.
     environment = {key: text for key, text in os.environ.items() if key != PUBLIC_KEY}

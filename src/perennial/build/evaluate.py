@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def main() -> None:
     test, validation = sides["test"], sides["validation"]
     metrics = _scorer(test, contract, "model").metrics
     primary = primary_metric(metrics, contract.task, params.evaluate)
-    judged = {name: judged_metrics(side, contract, params.evaluate) for name, side in sides.items()}
+    judged = judged_sides(sides, contract, params.evaluate)
     importances = importance_of(model, test, contract, params.evaluate, primary)
     with publishing_all(*OUTPUTS) as (scored, report, held_back, parts, folder):
         parquet.write(scored, scored_table(test, contract, model))
@@ -151,6 +152,15 @@ def in_batches(model: CompiledModel, columns: Columns, rows: int) -> Array:
 
 def _scorer(side: Answered, contract: Contract, name: str) -> Any:
     return scorer_of(contract.task, side.sample.target, side.answers[name], side.thresholds[name])
+
+
+def judged_sides(
+    sides: dict[str, Answered], contract: Contract, params: Evaluate
+) -> dict[str, dict[str, Any]]:
+    """Judge every side, each on a thread of its own: numpy computes without the interpreter."""
+    with ThreadPoolExecutor(len(sides)) as pool:
+        found = pool.map(lambda side: judged_metrics(side, contract, params), sides.values())
+        return dict(zip(sides, found, strict=True))
 
 
 def judged_metrics(side: Answered, contract: Contract, params: Evaluate) -> dict[str, Any]:
