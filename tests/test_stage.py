@@ -168,7 +168,7 @@ def test_waiting_threads_do_not_spin_on_a_busy_machine_unless_asked_to(
 
 def test_arrow_gives_back_the_memory_that_it_freed() -> None:
     code = (
-        "from perennial import stage; stage._set_up_libraries(); import pyarrow; "
+        "from perennial import stage; stage._set_up_libraries(spin=True); import pyarrow; "
         "print(pyarrow.default_memory_pool().backend_name)"
     )
     source = {**stage.os.environ, "PYTHONPATH": str(ROOT / "src")}

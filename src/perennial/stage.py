@@ -43,11 +43,15 @@ def run(name: str) -> int:
         The process's exit code: 0 done, 1 refused or failed, 130 interrupted.
     """
     signal.signal(signal.SIGTERM, _interrupt)
-    _set_up_libraries()
     started = time.perf_counter()
+    # Looked at thrice: a daemon that wakes for a moment is no company.
+    busy = [is_busy()]
     try:
         refuse_other_versions()
+        busy.append(is_busy())
         read_params()
+        busy.append(is_busy())
+        _set_up_libraries(spin=not all(busy))
         with pandas_hidden():
             main: Callable[[], None] = importlib.import_module(f"perennial.build.{name}").main
         # What was imported stays to the end, and need not be looked through again.
@@ -69,10 +73,10 @@ def run(name: str) -> int:
     return 0
 
 
-def _set_up_libraries() -> None:
+def _set_up_libraries(*, spin: bool) -> None:
     # Before any of them is imported. Threads that spin while they wait halve a fit's time on a
     # quiet machine, and triple it where something else wants the cores.
-    if is_busy():
+    if not spin:
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     # Arrow's own allocator keeps what is freed, at the price of a fifth of prepare's peak.
     os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
