@@ -21,6 +21,7 @@ NEEDED = (
     "data/prepared/test.parquet",
     "metrics",
     "models/bundle",
+    "models/bundle.sig",
 )
 
 #: Branches that a base is looked for on, where none is named.
@@ -80,7 +81,8 @@ def working_tree(folder: Path) -> Revision:
     from dvc.repo import Repo
 
     with Repo(str(folder)) as repository:
-        stale = tuple(repository.status())
+        # DVC names them by file, relative to where one stands: `dvc.yaml:train`.
+        stale = tuple(name.rpartition(":")[2] for name in repository.status())
     absent = {
         name: "there is no such file in the working tree"
         for name in NEEDED
