@@ -9,7 +9,7 @@ import pytest
 from perennial.review.checkout import Stage, Tracked
 from perennial.review.verify.trace import Access, parsed, undeclared
 
-ROOT = Path("/work/tree")
+ROOT = Path("/somewhere/tree")
 STAGE = Stage(
     "fit",
     deps=(Tracked("src/fit.py", None), Tracked("data/rows", None)),
