@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from perennial.errors import PerennialError
+from perennial.review.checkout import git
 
 #: What a comparison may read of a revision, each a file or a folder.
 NEEDED = (
@@ -135,12 +136,12 @@ def at_commit(repository: Path, name: str, into: Path) -> Revision:
 
 def resolve(repository: Path, name: str) -> str:
     """Find the commit of a branch, tag or hash; a `PerennialError` if there is none."""
-    found = _git(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}")
-    if found is None:
+    try:
+        return git(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").strip()
+    except PerennialError:
         raise PerennialError(
             "git knows no such revision", where=name, mend="git branch -a, or git fetch --tags"
-        )
-    return found
+        ) from None
 
 
 def default_base(repository: Path) -> str:
@@ -162,17 +163,9 @@ def default_base(repository: Path) -> str:
         If there is none.
     """
     for branch in MAIN:
-        found = _git(repository, "merge-base", branch, "HEAD")
-        if found is not None:
-            return found
+        with suppress(PerennialError):
+            return git(repository, "merge-base", branch, "HEAD").strip()
     raise PerennialError(
         f"there is no branch {', '.join(MAIN)} to compare with",
         mend="name a base: perennial compare BASE",
     )
-
-
-def _git(repository: Path, *arguments: str) -> str | None:
-    done = subprocess.run(
-        ["git", "-C", str(repository), *arguments], capture_output=True, text=True, check=False
-    )
-    return done.stdout.strip() if done.returncode == 0 else None

@@ -293,7 +293,7 @@ class TestEnvironment:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["v9"], "git knows no commit v9"),
+        (["v9"], "v9: git knows no such revision"),
         (["--quick", "HEAD"], "--quick judges the working tree"),
         (["--keep", "src"], "src: it exists already"),
     ],

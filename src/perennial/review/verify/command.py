@@ -18,6 +18,7 @@ from perennial.errors import PerennialError
 from perennial.review import environments
 from perennial.review.checkout import Checkout
 from perennial.review.clone import bring_data, clone
+from perennial.review.revision import resolve
 from perennial.review.verify.checks import AFTER, BEFORE, DIFFERENT, QUICK, STALE, run_check
 from perennial.review.verify.definition import NotApplicable, Result, exit_code
 from perennial.review.verify.rebuild import rebuild
@@ -131,10 +132,7 @@ def _quick(checkout: Checkout) -> list[Result]:
 
 
 def _commit(checkout: Checkout, rev: str) -> str:
-    try:
-        commit = checkout.git("rev-parse", "--verify", "--quiet", f"{rev}^{{commit}}").strip()
-    except PerennialError:
-        raise PerennialError(f"git knows no commit {rev}", where=str(checkout.root)) from None
+    commit = resolve(checkout.root, rev)
     if checkout.git("status", "--porcelain").strip():
         _say("the working tree has uncommitted changes, which are not judged (--quick does)")
     return commit
