@@ -42,6 +42,8 @@ def judge_champion(case: Case) -> Answer:
             "could not tell",
             f"the policy names no gate.margin, which {evidence.primary.name} needs",
         )
+    if evidence.primary.name not in evidence.differences:
+        raise NoFigure(f"{evidence.primary.name} has no value on these rows")
     lack = lacking(evidence, case.compare)
     gain = None if lack else gain_of(evidence)
     if gain is None:
