@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,12 +120,10 @@ class TestRules:
         assert found.outcome == "could not tell"
         assert "fewer than compare.min_blocks" in found.said
 
-    def test_a_primary_metric_without_a_value_fails(
-        self, mine: Project, loser: Project
-    ) -> None:
-        mine.edit("params.yaml", "slice_min_rows: 30", "slice_min_rows: 30, primary: precision")
-        mine.edit("params.yaml", "evaluate:\n  resamples: 300", "evaluate: {resamples: 300")
-        assert ask_rule(rules.CHAMPION, case(mine, loser)).outcome == "fail"
+    def test_a_primary_metric_without_a_value_fails(self, main: Project, loser: Project) -> None:
+        valueless = case(main, loser)
+        vars(valueless)["evidence"] = replace(valueless.evidence, differences={})
+        assert ask_rule(rules.CHAMPION, valueless).outcome == "fail"
 
     def test_a_champion_that_knows_every_test_row_leaves_nothing_and_that_fails(
         self, mine: Project, main: Project, loser: Project, tmp_path: Path

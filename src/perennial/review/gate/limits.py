@@ -172,7 +172,9 @@ def _span(values: Mapping[str, float]) -> str:
 def _bounds(allowed: Range) -> str:
     if allowed.low is None:
         return f"of at most {allowed.high:g}"
-    return f"of at least {allowed.low:g}" + (f", at most {allowed.high:g}" if allowed.high else "")
+    return f"of at least {allowed.low:g}" + (
+        f", at most {allowed.high:g}" if allowed.high is not None else ""
+    )
 
 
 def judge_size(case: Case) -> Answer:
