@@ -202,13 +202,16 @@ class TestTestSets:
         record(repository, "this", rows(repository, "a"))
         assert looks(repository) == Looks(2, unknown=1)
 
-    def test_one_whose_cache_is_damaged_is_taken_to_share_rows(self, repository: Project) -> None:
-        oid = rows(repository, "p", "q")
-        record(repository, "damaged", oid)
-        record(repository, "this", rows(repository, "a"))
-        assert looks(repository) == Looks(1)
-        place = repository.root / f".dvc/cache/files/md5/{oid[:2]}/{oid[2:]}"
-        place.write_bytes(place.read_bytes()[:-1])
+    def test_one_whose_place_in_the_cache_holds_other_rows_is_taken_to_share_rows(
+        self, repository: Project
+    ) -> None:
+        rows(repository, "p", "q")
+        disjoint = (repository.root / "data/prepared/test.parquet").read_bytes()
+        oid = rows(repository, "a", "b")
+        record(repository, "overlapping", oid)
+        record(repository, "this", rows(repository, "b", "c"))
+        assert looks(repository) == Looks(2)
+        (repository.root / f".dvc/cache/files/md5/{oid[:2]}/{oid[2:]}").write_bytes(disjoint)
         assert looks(repository) == Looks(2, unknown=1)
 
     def test_one_that_only_a_remote_has_is_fetched_and_the_cache_left_alone(

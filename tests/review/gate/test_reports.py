@@ -59,3 +59,4 @@ def test_data_figures_are_compared_at_any_depth_and_must_be_there() -> None:
         "labels.test.positive is reported as None, and is 0.333333"
     ]
     assert len(unlike(None, figures)) == 2
+    assert unlike({"rows": True}, {"rows": 1}) == ["rows is reported as True, and is 1"]
