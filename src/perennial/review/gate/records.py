@@ -11,7 +11,7 @@ from pathlib import Path
 
 from perennial import yamlfile
 from perennial.review.checkout import Checkout, lies_in, md5
-from perennial.review.clone import bring_data, clone
+from perennial.review.clone import clone
 from perennial.review.revision import NEEDED, Revision, at_commit, working_tree
 from perennial.review.verify.staleness import find_stale
 
@@ -46,9 +46,8 @@ def fetch_head(repository: Path, rev: str | None, into: Path) -> Revision:
         return working_tree(repository)
     found = at_commit(repository, rev, into)
     with tempfile.TemporaryDirectory(prefix="perennial-gate-") as folder:
-        checkout = Checkout(repository)
-        copy = clone(checkout, str(found.commit), Path(folder).resolve())
-        bring_data(checkout, copy)
+        # Without its data: what is not here is not taken for stale.
+        copy = clone(Checkout(repository), str(found.commit), Path(folder).resolve())
         stale = tuple(dict.fromkeys(finding.where for finding in find_stale(copy)))
     return replace(found, stale=stale)
 

@@ -146,18 +146,21 @@ def judge(
         If a revision is unknown, the policy is wrong, or the looks cannot be counted.
     """
     with tempfile.TemporaryDirectory(prefix="perennial-gate-") as ground:
-        with Progress("gate", 3) as progress:
-            progress.begin("reading the model and the champion")
+        with Progress("gate", 4) as progress:
+            progress.begin("reading the model")
             ours = fetch_head(repository, head, Path(ground) / "head")
             params = ours.path("params.yaml")
+            policy = gate_params(params)
+            progress.end()
+            progress.begin("counting looks at its test set")
+            looks = count_looks(repository, ours)
+            progress.end()
+            progress.begin("reading the champion")
             rev = champion or find_champion(repository, read_params(params).export.name)
             theirs = fetch_champion(repository, rev, Path(ground) / "champion")
             progress.end()
-            progress.begin("counting looks at the test set")
-            looks = count_looks(repository, ours)
-            progress.end()
             progress.begin("asking both models, and every rule")
-            case = Case(ours, theirs, gate_params(params), looks, allow_unchanged)
+            case = Case(ours, theirs, policy, looks, allow_unchanged)
             results = ask_rules(case)
             progress.end()
         return Verdict(
@@ -166,8 +169,8 @@ def judge(
             champion_commit=theirs.commit,
             bundle=_known(lambda: digest_of(ours)),
             champion_bundle=_known(lambda: digest_of(theirs)),
-            policy=case.policy,
-            policy_changes=policy_changes(theirs, case.policy),
+            policy=policy,
+            policy_changes=policy_changes(theirs, policy),
             looks=looks,
             allow_unchanged=allow_unchanged,
             results=results,
