@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,7 @@ from perennial.estimators import (
     traits,
 )
 from perennial.model import Model, method_of
+from perennial.optional import pandas_hidden
 from perennial.outputs import publishing_all
 from perennial.params.build import BuildParams, read_params
 from perennial.params.train import Train
@@ -86,7 +88,9 @@ def main() -> None:
     params, contract = read_params(), read_contract()
     train = rows_of(parquet.read(TRAIN), contract)
     validation = rows_of(parquet.read(VALIDATION), contract)
-    with publishing_all(*OUTPUTS) as (joblib_file, compiled, baseline, report):
+    # To ask whether an array is a table of pandas, scikit-learn imports pandas.
+    hidden = pandas_hidden() if params.train.estimator.startswith("sklearn.") else nullcontext()
+    with hidden, publishing_all(*OUTPUTS) as (joblib_file, compiled, baseline, report):
         trained = train_all(train, validation, contract, params, threads=thread_count())
         pickling.dump(trained.model, joblib_file)
         for folder, model in ((compiled, trained.compiled), (baseline, trained.linear)):
