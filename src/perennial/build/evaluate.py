@@ -231,19 +231,20 @@ def judged_slices(
         if len(part.rows) < params.slice_min_rows:
             yield {**entry, "why_not": f"fewer than {params.slice_min_rows} rows"}
             continue
-        sample = side.sample.part(part.rows)
-        scorer = scorer_of(
-            contract.task,
-            sample.target,
-            side.answers["model"][part.rows],
-            side.thresholds["model"],
-        )
         try:
-            found = judge(scorer, sample, params, only=[primary.name])
+            found = _judged_part(side, part.rows, contract, params, primary)
         except SampleError as error:
             yield {**entry, "why_not": error.what}
         else:
-            yield {**entry, **_figures(found[primary.name], params.confidence)}
+            yield {**entry, **_figures(found, params.confidence)}
+
+
+def _judged_part(
+    side: Answered, rows: Array, contract: Contract, params: Evaluate, primary: Metric
+) -> Estimate:
+    sample, answers = side.sample.part(rows), side.answers["model"][rows]
+    scorer = scorer_of(contract.task, sample.target, answers, side.thresholds["model"])
+    return judge(scorer, sample, params, only=[primary.name])[primary.name]
 
 
 def importance_of(
