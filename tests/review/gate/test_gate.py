@@ -95,6 +95,16 @@ class TestRules:
         assert ask_rule(rule, case(main, loser, **mended)).outcome == "pass"
         assert ask_rule(rule, case(main, loser)).outcome == "not applicable"
 
+    def test_rejected_rows_are_counted_where_they_lie(self, mine: Project, loser: Project) -> None:
+        prepared = mine.root / "data/prepared"
+        shutil.copyfile(prepared / "test.parquet", prepared / "quarantine.parquet")
+        found = case(mine, loser, reject_share=Range(high=0.1))
+        assert ask_rule(rules.REJECTS, found).outcome == "fail"
+        assert "rows.rejected is reported as 0" in ask_rule(rules.DATA_FIGURES, found).said
+        assert ask_rule(rules.REJECTS, case(mine, loser, reject_share=Range(high=0.9))).outcome == (
+            "pass"
+        )
+
     def test_a_worse_model_fails_and_a_better_one_passes(
         self, main: Project, loser: Project
     ) -> None:
@@ -221,7 +231,7 @@ class TestFiles:
         mine.edit("metrics/evaluate.json", f'"roc_auc": {values["roc_auc"]}', '"roc_auc": NaN')
         assert ask_rule(rules.METRICS, case(mine, loser)).outcome == "fail"
 
-    @pytest.mark.parametrize("what", ["raw", "test", "train", "positive"])
+    @pytest.mark.parametrize("what", ["raw", "test", "train", "rejected", "positive"])
     def test_edited_data_figures_are_refused_though_dvc_lock_records_them(
         self, mine: Project, loser: Project, what: str
     ) -> None:

@@ -118,13 +118,9 @@ def judge_rejects(case: Case) -> Answer:
     if allowed is None:
         return Answer("not applicable", "the policy names no gate.reject_share")
     rows = data_figures(case)["rows"]
-    try:
-        rejected = int(case.report("metrics/data.json")["rows"]["rejected"])
-    except (KeyError, TypeError, ValueError):
-        raise NoFigure("it tells no rejected rows", where="metrics/data.json") from None
     if not rows["raw"]:
         raise NoFigure("there is no raw row", where=str(case.head))
-    shares = {"rejected": rejected / rows["raw"]}
+    shares = {"rejected": rows["rejected"] / rows["raw"]}
     return _ranged(outside(shares, allowed), shares, allowed)
 
 

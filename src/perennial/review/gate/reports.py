@@ -92,6 +92,8 @@ def data_figures(case: Case) -> dict[str, dict[str, Any]]:
     periods = sorted(case.head.path("data/raw").glob("*.parquet"))
     rows = {side: table.num_rows for side, table in targets.items()}
     rows["raw"] = sum(pq.read_metadata(path).num_rows for path in periods)
+    quarantine = case.head.path("data/prepared/quarantine.parquet")
+    rows["rejected"] = pq.read_metadata(quarantine).num_rows
     labels = {
         side: label_rates(table[case.contract.target], case.contract)
         for side, table in targets.items()
