@@ -14,6 +14,7 @@ from perennial.errors import PerennialError
 COMMANDS = {
     "land": ("perennial.landing", "bring new periods into data/landing"),
     "compare": ("perennial.review.compare.command", "say whether a change is real"),
+    "gate": ("perennial.review.gate.command", "judge a model by the policy"),
     "verify": ("perennial.review.verify.command", "judge a commit, or the working tree"),
     "sign": ("perennial.signing", "sign a bundle with a key of one's own"),
 }

@@ -12,8 +12,10 @@ from pydantic import BaseModel
 
 from perennial.errors import PerennialError
 from perennial.params import schema
-from perennial.params.build import BuildParams, read_params
+from perennial.params.build import OTHERS, BuildParams, read_params
 from perennial.params.compare import compare_params
+from perennial.params.gate import gate_params
+from perennial.yamlfile import load
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -157,7 +159,18 @@ def test_every_key_is_explained_and_closed(model: type[BaseModel]) -> None:
 
 def test_a_section_of_another_room_is_none_of_the_stages_business(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
-    path.write_text("compare: {refits: 99, nonsense: 1}\n", encoding="utf-8")
+    slips = "compare: {refits: 99, nonsense: 1}\ngate: {alpha: 0.1, marging: 1}\n"
+    path.write_text(slips, encoding="utf-8")
     assert read_params(path) == BuildParams()
     with pytest.raises(PerennialError, match="nonsense: no such key"):
         compare_params(path)
+    with pytest.raises(PerennialError, match="marging: no such key"):
+        gate_params(path)
+
+
+def test_no_stage_reads_or_depends_on_those_sections() -> None:
+    stages = load(ROOT / "dvc.yaml")["stages"]
+    for name, stage in stages.items():
+        assert not OTHERS & {str(key).partition(".")[0] for key in stage["params"]}, name
+        modules = {f"src/perennial/params/{section}.py" for section in OTHERS}
+        assert not modules & set(stage["deps"]), name

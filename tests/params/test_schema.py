@@ -24,7 +24,9 @@ def test_they_are_written_where_params_yaml_points() -> None:
     schema.main()
     first, second = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()[:2]
     properties = json.loads(Path(first.rpartition("$schema=")[2]).read_text())["properties"]
-    assert list(properties) == ["collect", "compare", "evaluate", "export", "prepare", "train"]
+    assert list(properties) == [
+        "collect", "compare", "evaluate", "export", "gate", "prepare", "train",
+    ]  # fmt: skip
     assert Path(second.split()[-1]).is_file()
 
 

@@ -19,7 +19,7 @@ PARAMS = Path("params.yaml")
 
 #: Sections that no stage reads. Their models are no modules of any stage, so that touching them
 #: runs nothing again.
-OTHERS = frozenset({"compare"})
+OTHERS = frozenset({"compare", "gate"})
 
 
 class BuildParams(Closed):

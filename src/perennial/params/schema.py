@@ -21,6 +21,7 @@ from perennial import jsonfile
 from perennial.contract import Contract
 from perennial.params.build import BuildParams
 from perennial.params.compare import Compare
+from perennial.params.gate import Gate
 
 DOCS = Path("docs")
 
@@ -30,6 +31,8 @@ class Params(BuildParams):
 
     compare: Compare = Compare()
     """How two revisions are compared."""
+    gate: Gate = Gate()
+    """What a model has to meet before it takes the champion's place."""
 
 
 _TITLES: dict[str, tuple[str, type[BaseModel]]] = {

@@ -84,13 +84,15 @@ class Checkout:
                 "there is no dvc.yaml here", where=str(root), mend="go to the repository's root"
             )
 
-    def git(self, *arguments: str) -> str:
+    def git(self, *arguments: str, given: str = "") -> str:
         """Ask git.
 
         Parameters
         ----------
         *arguments : str
             As on its command line.
+        given : str
+            What it is to read.
 
         Returns
         -------
@@ -102,7 +104,7 @@ class Checkout:
         PerennialError
             If it fails.
         """
-        return git(self.root, *arguments)
+        return git(self.root, *arguments, given=given)
 
     @cached_property
     def root_of_git(self) -> Path:
@@ -183,7 +185,7 @@ def _recorded(dep: Any) -> dict[str, Any]:
     return {key: (values or {}).get(key) for key in dep.params}
 
 
-def git(folder: Path, *arguments: str) -> str:
+def git(folder: Path, *arguments: str, given: str = "") -> str:
     """Ask git about a folder.
 
     Parameters
@@ -192,6 +194,8 @@ def git(folder: Path, *arguments: str) -> str:
         Where it is to run.
     *arguments : str
         As on its command line.
+    given : str
+        What it is to read.
 
     Returns
     -------
@@ -211,7 +215,7 @@ def git(folder: Path, *arguments: str) -> str:
         capture_output=True,
         text=True,
         errors="surrogateescape",
-        stdin=subprocess.DEVNULL,
+        input=given,
         check=False,
     )
     if done.returncode:

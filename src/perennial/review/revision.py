@@ -20,6 +20,7 @@ NEEDED = (
     "data/prepared/train.parquet",
     "data/prepared/validation.parquet",
     "data/prepared/test.parquet",
+    "data/prepared/quarantine.parquet",
     "metrics",
     "models/bundle",
     "models/bundle.sig",

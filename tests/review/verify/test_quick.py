@@ -144,6 +144,10 @@ BROKEN: dict[str, tuple[Break, list[tuple[str, str, str]]]] = {
             ("PV006", "params.yaml", "train.sead: no such key"),
         ],
     ),
+    "a parameter that the gate does not know": (
+        lambda p: committed(p, "params.yaml", "export: {", "gate: {marging: 1}\nexport: {"),
+        [("PV006", "params.yaml", "marging: no such key")],
+    ),
     # DVC takes 200.0 for the 200 that it knows, so its status is silent.
     "a parameter of the wrong type": (
         lambda p: committed(p, "params.yaml", "rows: 200\n", "rows: 200.0\n"),

@@ -27,6 +27,10 @@ class Incomparable(PerennialError):
     """The two revisions answer different questions, so no verdict can be told."""
 
 
+class NothingToCompare(Incomparable):
+    """There is no row that the base has not learnt from."""
+
+
 @dataclass(frozen=True)
 class Answers:
     """What both models said of the same rows.
@@ -93,14 +97,14 @@ def ask_both(head: Revision, base: Revision) -> Answers:
     excluded = int(np.count_nonzero(~is_fresh))
     table = table.filter(pa.array(is_fresh))
     if not table.num_rows:
-        raise Incomparable(
+        raise NothingToCompare(
             f"the base had all {excluded:,} test rows of the head in training or validation",
             where=str(base),
             mend="compare with a base whose test period is not earlier, or collect newer rows",
         )
     sample = sample_of(table, contract, params.prepare.split.method)
-    ours, theirs = _load(head), _load(base)
-    of_head, of_base = _ask(ours, head, table), _ask(theirs, base, table)
+    ours, theirs = load_bundle(head), load_bundle(base)
+    of_head, of_base = ask(ours, head, table), ask(theirs, base, table)
     alike = of_head == of_base
     return Answers(
         contract=contract,
@@ -171,7 +175,8 @@ def _keys(table: pa.Table, names: list[str]) -> list[Any]:
     return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
 
 
-def _load(revision: Revision) -> Bundle:
+def load_bundle(revision: Revision) -> Bundle:
+    """Load a revision's bundle; a `PerennialError` if it is absent or broken."""
     # What a person confirmed in this repository is trusted, of the revision that it stands in.
     trusted = read_params(revision.path("params.yaml")).train.trusted
     try:
@@ -180,7 +185,28 @@ def _load(revision: Revision) -> Bundle:
         raise PerennialError(str(error), where=str(revision), mend="dvc repro export") from None
 
 
-def _ask(model: Bundle, revision: Revision, table: pa.Table) -> Array:
+def ask(model: Bundle, revision: Revision, table: pa.Table) -> Array:
+    """Ask a revision's model prepared rows, of its own revision or another's.
+
+    Parameters
+    ----------
+    model : Bundle
+        Of `load_bundle`.
+    revision : Revision
+        Whose it is.
+    table : pyarrow.Table
+        The rows.
+
+    Returns
+    -------
+    numpy.ndarray
+        Probabilities, shape (rows, classes), or values, shape (rows,).
+
+    Raises
+    ------
+    Incomparable
+        If the rows are none that the model can answer.
+    """
     absent = [name for name in model.manifest["features"] if name not in table.column_names]
     if absent:
         raise Incomparable(

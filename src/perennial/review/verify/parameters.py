@@ -7,7 +7,9 @@ from typing import Any
 
 from perennial import yamlfile
 from perennial.errors import PerennialError
-from perennial.params.build import PARAMS, read_params
+from perennial.params.build import OTHERS, PARAMS, read_params
+from perennial.params.compare import compare_params
+from perennial.params.gate import gate_params
 from perennial.review.checkout import Checkout
 from perennial.review.verify.definition import Finding
 
@@ -28,13 +30,15 @@ def find_wrong_parameters(checkout: Checkout) -> list[Finding]:
     """
     path = checkout.root / PARAMS
     try:
-        read_params(path)
+        for read in (read_params, compare_params, gate_params):
+            read(path)
     except PerennialError as error:
         return [Finding(PARAMS.name, error.what)]
     declared = {
         (stage.name, key) for stage in checkout.stages for key in stage.params.get(PARAMS.name, [])
     }
-    values = yamlfile.load(path)
+    # No stage reads the others, and none has to run for a change of theirs.
+    values = {key: value for key, value in yamlfile.load(path).items() if key not in OTHERS}
     return [
         *(Finding(key, "no stage declares it: a change would run nothing")
           for key in unused(values, {key for _, key in declared})),

@@ -1,0 +1,1 @@
+"""`perennial gate`: whether a model may take the champion's place."""

@@ -1,0 +1,178 @@
+"""The case that the rules judge: two revisions, the policy, and what is computed from their files.
+
+Nothing here comes from a report. The head's bundle answers the head's test rows again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import median
+from typing import Any, TypeVar
+
+from perennial import jsonfile, parquet
+from perennial.contract import Contract, read_contract
+from perennial.errors import PerennialError
+from perennial.judging import sample_of, scorer_of, values_there_are
+from perennial.metrics.definition import Metric
+from perennial.params.build import BuildParams, read_params
+from perennial.params.compare import Compare, compare_params
+from perennial.params.gate import Gate
+from perennial.review.compare.answers import Answers, ask, ask_both, load_bundle
+from perennial.review.compare.evidence import Evidence, gather
+from perennial.review.gate.looks import Looks
+from perennial.review.gate.spending import level_of
+from perennial.review.revision import Revision
+
+Value = TypeVar("Value")
+
+#: Single rows that latency is measured on.
+SINGLE_ROWS = 20
+
+
+class NoFigure(PerennialError):
+    """There is nothing to compute, or what was computed is no number: that fails."""
+
+
+@dataclass(frozen=True)
+class Own:
+    """What the head's model answers to its own test rows.
+
+    Attributes
+    ----------
+    metrics : tuple of Metric
+        Those of its task.
+    values : dict
+        By metric; one that has no value on these rows is absent.
+    rows : int
+        How many there are.
+    seconds, seconds_of_one : float
+        What all rows took at once, and the median of single ones. Facts of this machine.
+    """
+
+    metrics: tuple[Metric, ...]
+    values: dict[str, float]
+    rows: int
+    seconds: float
+    seconds_of_one: float
+
+
+@dataclass(frozen=True)
+class Case:
+    """All that a rule may look at; what costs is computed when it is first asked for.
+
+    Parameters
+    ----------
+    head, champion : Revision
+        The model that is judged, and the one in whose place it may come.
+    policy : Gate
+        The head's section `gate`.
+    looks : Looks
+        How worn the head's test set is.
+    allow_unchanged : bool
+        Whether a head with the champion's own bundle is no reason to refuse it.
+    """
+
+    head: Revision
+    champion: Revision
+    policy: Gate
+    looks: Looks
+    allow_unchanged: bool = False
+
+    @property
+    def level(self) -> float:
+        """The level of this look."""
+        return level_of(self.looks.models, self.policy.alpha, self.policy.planned_looks)
+
+    @cached_property
+    def contract(self) -> Contract:
+        """The head's."""
+        return read_contract(self.head.path("data/contract.yaml"))
+
+    @cached_property
+    def params(self) -> BuildParams:
+        """The head's."""
+        return read_params(self.head.path("params.yaml"))
+
+    @cached_property
+    def compare(self) -> Compare:
+        """How the head compares models."""
+        return compare_params(self.head.path("params.yaml"))
+
+    @cached_property
+    def is_unchanged(self) -> bool:
+        """Whether the two bundles are the same to the byte."""
+        return digest_of(self.head) == digest_of(self.champion)
+
+    @cached_property
+    def own(self) -> Own:
+        """The head's figures, computed again."""
+        return _of_numbers(self._own)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """Both models' answers to the same rows."""
+        return _of_numbers(lambda: ask_both(self.head, self.champion))
+
+    @cached_property
+    def evidence(self) -> Evidence:
+        """How sure the difference is."""
+        return _of_numbers(lambda: gather(self.answers, self.compare))
+
+    def report(self, name: str) -> Any:
+        """Read a report of the head, which is a claim to be checked and nothing more."""
+        try:
+            return jsonfile.read(self.head.path(name))
+        except ValueError as error:
+            raise NoFigure(str(error), where=f"{self.head}: {name}") from None
+
+    def _own(self) -> Own:
+        table = parquet.read(self.head.path("data/prepared/test.parquet"))
+        if not table.num_rows:
+            raise NoFigure("there is no test row", where=str(self.head))
+        model = load_bundle(self.head)
+        started = time.perf_counter()
+        answers = ask(model, self.head, table)
+        seconds = time.perf_counter() - started
+        sample = sample_of(table, self.contract, self.params.prepare.split.method)
+        scorer = scorer_of(self.contract.task, sample.target, answers, model.threshold)
+        singles = []
+        for row in range(min(SINGLE_ROWS, table.num_rows)):
+            started = time.perf_counter()
+            ask(model, self.head, table.slice(row, 1))
+            singles.append(time.perf_counter() - started)
+        values = values_there_are(scorer)
+        return Own(scorer.metrics, values, table.num_rows, seconds, median(singles))
+
+
+def digest_of(revision: Revision) -> str:
+    """Read the digest that a revision's bundle goes by.
+
+    Parameters
+    ----------
+    revision : Revision
+        Whose bundle.
+
+    Returns
+    -------
+    str
+        SHA-256 over its content, as the manifest has it and `load_bundle` checks it.
+    """
+    try:
+        return str(jsonfile.read(revision.path("models/bundle") / "manifest.json")["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        raise PerennialError(
+            "the bundle has no manifest", where=str(revision), mend="dvc checkout, or dvc repro"
+        ) from None
+
+
+def _of_numbers(compute: Callable[[], Value]) -> Value:
+    try:
+        return compute()
+    except PerennialError:
+        raise
+    # Scorers refuse NaN, infinities and what is no probability.
+    except ValueError as error:
+        raise NoFigure(f"an answer is no figure: {error}") from None

@@ -1,0 +1,102 @@
+"""The champion: the model that a new one has to be as good as."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from perennial.errors import PerennialError
+from perennial.review.checkout import git
+from perennial.review.revision import MAIN, Revision, at_commit, resolve
+
+#: The stage of the registry that the champion holds.
+STAGE = "prod"
+
+
+def find_champion(repository: Path, name: str) -> str:
+    """Find the revision that the champion stands at.
+
+    Parameters
+    ----------
+    repository : Path
+        The checkout.
+    name : str
+        The model's, as `export.name` has it.
+
+    Returns
+    -------
+    str
+        The tag that assigns it to production, where one does; else main.
+
+    Raises
+    ------
+    PerennialError
+        If there is neither.
+    """
+    tag = assigned(git(repository, "tag", "--list", f"{name}#*").splitlines(), name, STAGE)
+    if tag is not None:
+        return f"refs/tags/{tag}"
+    for branch in MAIN:
+        try:
+            resolve(repository, branch)
+        except PerennialError:
+            continue
+        return branch
+    raise PerennialError(
+        f"no tag {name}#{STAGE}#N assigns a model to production, and there is no branch "
+        f"{', '.join(MAIN)}",
+        mend="name a champion: perennial gate --champion REV",
+    )
+
+
+def assigned(tags: list[str], name: str, stage: str) -> str | None:
+    """Read GTO's tags: the last word on who holds a stage.
+
+    ``NAME#STAGE#N`` assigns the version at its commit, ``NAME#STAGE!#N`` takes that back, and the
+    highest N is the last word.
+
+    Parameters
+    ----------
+    tags : list of str
+        Names of tags.
+    name, stage : str
+        Of the model, and of the stage.
+
+    Returns
+    -------
+    str or None
+        The tag; None where nobody holds the stage.
+
+    Examples
+    --------
+    >>> assigned(["late#prod#2", "late#prod#10", "late#dev#11"], "late", "prod")
+    'late#prod#10'
+    >>> assigned(["late#prod#2", "late#prod!#3"], "late", "prod")
+    """
+    form = re.compile(rf"{re.escape(name)}#{re.escape(stage)}(!?)#([1-9][0-9]*)")
+    words = [(int(found[2]), not found[1], tag) for tag in tags if (found := form.fullmatch(tag))]
+    if not words:
+        return None
+    _, is_assignment, tag = max(words)
+    return tag if is_assignment else None
+
+
+def fetch_champion(repository: Path, rev: str, into: Path) -> Revision:
+    """Bring the champion's files.
+
+    Parameters
+    ----------
+    repository : Path
+        The checkout.
+    rev : str
+        Of `find_champion`, or the user's own.
+    into : Path
+        An empty folder for them.
+
+    Returns
+    -------
+    Revision
+        With what could not be had in `absent`.
+    """
+    found = at_commit(repository, rev, into)
+    return Revision(rev.removeprefix("refs/tags/"), found.commit, into, found.absent, found.stale)

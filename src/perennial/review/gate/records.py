@@ -1,0 +1,114 @@
+"""The files that are judged, against what `dvc.lock` records of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from perennial import yamlfile
+from perennial.review.checkout import Checkout, lies_in, md5
+from perennial.review.clone import clone
+from perennial.review.revision import NEEDED, Revision, at_commit, working_tree
+from perennial.review.verify.staleness import find_stale
+
+#: Nothing can be judged without these.
+NECESSARY = (
+    "data/prepared/test.parquet",
+    "metrics/data.json",
+    "metrics/evaluate.json",
+    "models/bundle",
+    "models/compiled",
+)
+
+
+def fetch_head(repository: Path, rev: str | None, into: Path) -> Revision:
+    """Bring the files of the model that is to be judged.
+
+    Parameters
+    ----------
+    repository : Path
+        The checkout.
+    rev : str or None
+        A branch, tag or hash; None is the working tree.
+    into : Path
+        An empty folder for a commit's files.
+
+    Returns
+    -------
+    Revision
+        With what is stale in it.
+    """
+    if rev is None:
+        return working_tree(repository)
+    found = at_commit(repository, rev, into)
+    with tempfile.TemporaryDirectory(prefix="perennial-gate-") as folder:
+        # Without its data: what is not here is not taken for stale.
+        copy = clone(Checkout(repository), str(found.commit), Path(folder).resolve())
+        stale = tuple(dict.fromkeys(finding.where for finding in find_stale(copy)))
+    return replace(found, stale=stale)
+
+
+def differing(head: Revision) -> list[str]:
+    """Find what is not as `dvc.lock` records it.
+
+    Parameters
+    ----------
+    head : Revision
+        Whose files are hashed.
+
+    Returns
+    -------
+    list of str
+        A sentence for each file or folder, and for the stages that are stale.
+
+    Raises
+    ------
+    PerennialError
+        If a file is not there.
+    """
+    recorded = dict(_recorded(head.path("dvc.lock")))
+    told = [f"dvc.lock records no {name}" for name in NECESSARY if name not in recorded]
+    for name, oid in sorted(recorded.items()):
+        place = next((needed for needed in NEEDED if lies_in(name, needed)), None)
+        if place is None:
+            continue
+        path = head.path(place) / Path(name).relative_to(place)
+        if not path.exists():
+            told.append(f"{name} is not there")
+        elif hash_of(path) != oid:
+            told.append(f"{name} is not what dvc.lock records")
+    if hash_of(head.path("models/bundle") / "compiled") != recorded.get("models/compiled"):
+        told.append("models/bundle holds another model than models/compiled")
+    return told + [f"{stage} is stale" for stage in head.stale]
+
+
+def _recorded(lock: Path) -> Iterator[tuple[str, str]]:
+    for stage in yamlfile.load(lock).get("stages", {}).values():
+        for out in stage.get("outs", []):
+            yield str(out["path"]), str(out.get("md5"))
+
+
+def hash_of(path: Path) -> str:
+    """Hash a file or a folder as DVC does.
+
+    Parameters
+    ----------
+    path : Path
+        The file or folder.
+
+    Returns
+    -------
+    str
+        MD5 of a file; of a folder that of its list of files, and `.dir`.
+    """
+    if path.is_file():
+        return md5(path)
+    # DVC sorts by the parts of a path, so that a folder's files stay together.
+    files = sorted(file.relative_to(path).parts for file in path.rglob("*") if file.is_file())
+    listed = [{"md5": md5(path.joinpath(*parts)), "relpath": "/".join(parts)} for parts in files]
+    content = json.dumps(listed, sort_keys=True).encode()
+    return f"{hashlib.md5(content, usedforsecurity=False).hexdigest()}.dir"

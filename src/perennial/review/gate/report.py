@@ -1,0 +1,118 @@
+"""A verdict as a document for people, and beside the one that a file claims."""
+
+from __future__ import annotations
+
+from perennial import jsonfile
+from perennial.review.document import Document, Section, Table
+from perennial.review.gate.verdict import WORDS, Verdict
+from perennial.review.verify.contents import values
+
+REPORT = "metrics/gate.json"
+
+
+def to_document(verdict: Verdict) -> Document:
+    """Tell a verdict to people.
+
+    Parameters
+    ----------
+    verdict : Verdict
+        What was found.
+
+    Returns
+    -------
+    Document
+        The verdict first.
+    """
+    commit = f" ({verdict.champion_commit[:7]})" if verdict.champion_commit else ""
+    sections = [_rules(verdict), _remedies(verdict), _looks(verdict), _policy(verdict)]
+    if verdict.latency:
+        sections.append(Section("Latency, which no rule judges", [f"{verdict.latency}."]))
+    return Document(
+        title=f"{verdict.word.capitalize()}: {verdict.head} against {verdict.champion}{commit}",
+        lead=_lead(verdict),
+        sections=[section for section in sections if section is not None],
+    )
+
+
+def _lead(verdict: Verdict) -> str:
+    by_outcome: dict[str, list[str]] = {}
+    for result in verdict.results:
+        by_outcome.setdefault(result.answer.outcome, []).append(result.rule.code)
+    parts = [
+        f"{outcome}: {', '.join(by_outcome[outcome])}"
+        for outcome in ("fail", "could not tell", "not applicable")
+        if outcome in by_outcome
+    ]
+    told = f"{len(by_outcome.get('pass', []))} of {len(verdict.results)} rules passed"
+    return "; ".join([told, *parts]) + "."
+
+
+def _rules(verdict: Verdict) -> Section:
+    rows = [
+        [item.rule.code, item.rule.title, item.answer.outcome, item.answer.said]
+        for item in verdict.results
+    ]
+    return Section("Rules", [], Table(["Code", "Rule", "Outcome", "Why"], rows))
+
+
+def _remedies(verdict: Verdict) -> Section | None:
+    lines = [
+        f"{item.rule.code}: {item.rule.remedy} ({item.rule.page})"
+        for item in verdict.results
+        if item.answer.outcome in {"fail", "could not tell"}
+        and not item.answer.said.startswith("not looked at")
+    ]
+    return Section("What to do", lines) if lines else None
+
+
+def _looks(verdict: Verdict) -> Section:
+    looks, policy = verdict.looks, verdict.policy
+    models = "1 model" if looks.models == 1 else f"{looks.models} models"
+    lines = [
+        f"It has judged at least {models}, by git's history; {policy.planned_looks} are planned.",
+        f"This look may use {verdict.level:.2g} of the {policy.alpha:g} that all of them share.",
+    ]
+    if looks.unknown:
+        lines.append(
+            f"{looks.unknown} earlier test sets lie in no cache or remote: taken to share rows."
+        )
+    if verdict.is_fresh_holdout_due:
+        lines.append("A fresh holdout is due: collect newer rows and test on them.")
+    return Section("The test set", lines)
+
+
+def _policy(verdict: Verdict) -> Section | None:
+    if not verdict.policy_changes:
+        return None
+    lines = ["It is not the champion's policy:", *verdict.policy_changes]
+    return Section("The policy changed", lines)
+
+
+def claims_otherwise(content: bytes | None, verdict: Verdict) -> list[str]:
+    """Compare a recorded verdict with the one that was computed now.
+
+    Parameters
+    ----------
+    content : bytes or None
+        Of `metrics/gate.json`; None where there is none.
+    verdict : Verdict
+        Computed now.
+
+    Returns
+    -------
+    list of str
+        In what it differs; nothing where it is the same to the byte.
+    """
+    if content is None:
+        return ["there is none"]
+    if content == jsonfile.dumps(verdict.record()).encode():
+        return []
+    try:
+        recorded = jsonfile.loads(content)
+    except ValueError as error:
+        return [f"it is no JSON: {error}"]
+    if not isinstance(recorded, dict):
+        return ["it is no verdict"]
+    word = recorded.get("verdict")
+    told = [f"it claims {word}" if word in WORDS.values() else "it claims no verdict"]
+    return told * (word != verdict.word) + values(recorded, verdict.record())

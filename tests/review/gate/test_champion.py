@@ -1,0 +1,70 @@
+"""The champion is what GTO's tags last put into production, else main."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from perennial.errors import PerennialError
+from perennial.review.gate.champion import assigned, fetch_champion, find_champion
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+
+@pytest.mark.parametrize(
+    ("tags", "champion"),
+    [
+        ([], None),
+        (["late@v1.0.0"], None),
+        (["late#prod#1"], "late#prod#1"),
+        (["late#prod#9", "late#prod#10"], "late#prod#10"),
+        (["late#prod#2", "late#dev#3"], "late#prod#2"),
+        (["late#prod#2", "later#prod#3", "too-late#prod#4"], "late#prod#2"),
+        (["late#prod#2", "late#prod!#3"], None),
+        (["late#prod#2", "late#prod!#3", "late#prod#4"], "late#prod#4"),
+        (["late#prod!#1", "late#prod#2"], "late#prod#2"),
+        (["late#prod#two", "late#prod", "late#prod#1"], "late#prod#1"),
+    ],
+)
+def test_the_highest_number_is_the_last_word(tags: list[str], champion: str | None) -> None:
+    assert assigned(tags, "late", "prod") == champion
+
+
+@pytest.fixture
+def repository(empty_project: type[Project], tmp_path: Path) -> Project:
+    (tmp_path / "project").mkdir()
+    project = empty_project(tmp_path / "project")
+    project.git("init", "--quiet", "--initial-branch", "main")
+    project.write("dvc.yaml", "stages: {}\n")
+    project.commit()
+    return project
+
+
+def test_a_tag_comes_before_main(repository: Project) -> None:
+    assert find_champion(repository.root, "late") == "main"
+    repository.git("tag", "other#prod#1")
+    assert find_champion(repository.root, "late") == "main"
+    repository.git("tag", "--annotate", "late#prod#1", "--message", "it goes to work")
+    assert find_champion(repository.root, "late") == "refs/tags/late#prod#1"
+
+
+def test_a_branch_of_the_tags_name_does_not_take_its_place(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in project.environment().items():
+        monkeypatch.setenv(name, value)
+    project.git("tag", "iris#prod#1")
+    champion = project.git("rev-parse", "HEAD").strip()
+    project.git("checkout", "--quiet", "-b", "iris#prod#1", "HEAD~1")
+    found = fetch_champion(project.root, find_champion(project.root, "iris"), tmp_path / "copy")
+    assert (found.name, found.commit) == ("iris#prod#1", champion)
+    assert found.path("models/bundle").is_dir()
+
+
+def test_without_either_it_has_to_be_named(repository: Project) -> None:
+    repository.git("branch", "--quiet", "-m", "main", "trunk")
+    with pytest.raises(PerennialError, match="no branch main, origin/main"):
+        find_champion(repository.root, "late")

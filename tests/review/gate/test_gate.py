@@ -1,0 +1,386 @@
+"""The gate on a real repository: each rule broken on purpose and mended, and no report believed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from perennial import cli, parquet
+from perennial.params.gate import Gate, Range
+from perennial.review.checkout import md5
+from perennial.review.gate import rules
+from perennial.review.gate.case import Case
+from perennial.review.gate.definition import PAGE, Answer, Result, Rule, exit_code
+from perennial.review.gate.looks import Looks
+from perennial.review.gate.records import hash_of
+from perennial.review.gate.rules import RULES, ask_rule, ask_rules
+from perennial.review.gate.verdict import judge
+from perennial.review.revision import Revision
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+REPORT = "metrics/gate.json"
+POLICY = """
+compare: {resamples: 100, exchanges: 100, min_positives: 20}
+gate: {floors: {roc_auc: 0.6}, margin: 0.05, slice_min_rows: 60}
+"""
+
+
+@pytest.fixture(scope="module")
+def main(cancer: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A good model on main, and on the branch `loser` one that has learnt next to nothing."""
+    project = cancer.copy(tmp_path_factory.mktemp("gate") / "project")
+    # Its stages have run, without DVC: only what the policy's slices change has to run again.
+    project.dvc("commit", "--force", "--quiet")
+    with (project.root / "params.yaml").open("a") as file:
+        file.write(POLICY)
+    project.edit("params.yaml", "slices: [clinic, smoker, radius]", "slices: [clinic]")
+    project.dvc("repro")
+    project.commit("a good model")
+    project.git("checkout", "--quiet", "-b", "loser")
+    project.edit("params.yaml", "max_iter: 15", "max_iter: 1, max_leaf_nodes: 2")
+    project.dvc("repro")
+    project.commit("a poor model")
+    return project
+
+
+@pytest.fixture(scope="module")
+def loser(main: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """The checkout of `loser`; that of `main` is back on main."""
+    project = main.copy(tmp_path_factory.mktemp("loser") / "project")
+    main.git("checkout", "--quiet", "main")
+    main.dvc("checkout", "--quiet")
+    return project
+
+
+@pytest.fixture
+def mine(main: Project, loser: Project, tmp_path: Path) -> Project:
+    """A copy of main to do with as one likes."""
+    assert loser.root != main.root
+    return main.copy(tmp_path / "mine")
+
+
+def case(head: Project, champion: Project, **policy: Any) -> Case:
+    head_files, champion_files = (
+        Revision(name, None, project.root, {})
+        for name, project in (("head", head), ("champion", champion))
+    )
+    return Case(head_files, champion_files, Gate(margin=0.05, **policy), Looks(1))
+
+
+ALONE: list[tuple[Rule, dict[str, Any], dict[str, Any]]] = [
+    (rules.LIMITS, {"floors": {"roc_auc": 0.9999}}, {"floors": {"roc_auc": 0.6}}),
+    (rules.LIMITS, {"floors": {"rocauc": 0.6}}, {"floors": {"roc_auc": 0.6}}),
+    (rules.LIMITS, {"ceilings": {"log_loss": 0.001}}, {"ceilings": {"log_loss": 2.0}}),
+    (rules.CALIBRATION, {"max_calibration_error": 0.0}, {"max_calibration_error": 0.5}),
+    (rules.LABELS, {"label_rate": Range(high=0.01)}, {"label_rate": Range(low=0.01, high=0.9)}),
+    (rules.LABELS, {"label_rate": Range(low=0.9)}, {"label_rate": Range(low=0.01)}),
+    (rules.REJECTS, {"reject_share": Range(low=0.1)}, {"reject_share": Range(high=0.1)}),
+    (rules.SIZE, {"max_bundle_bytes": 100}, {"max_bundle_bytes": 10**8}),
+]  # fmt: skip
+
+
+class TestRules:
+    @pytest.mark.parametrize(("rule", "broken", "mended"), ALONE)
+    def test_a_limit_that_is_passed_fails_and_one_that_is_kept_passes(
+        self, rule: Rule, broken: dict[str, Any], mended: dict[str, Any], main: Project,
+        loser: Project,
+    ) -> None:  # fmt: skip
+        assert ask_rule(rule, case(main, loser, **broken)).outcome == "fail"
+        assert ask_rule(rule, case(main, loser, **mended)).outcome == "pass"
+        assert ask_rule(rule, case(main, loser)).outcome == "not applicable"
+
+    def test_rejected_rows_are_counted_where_they_lie(self, mine: Project, loser: Project) -> None:
+        prepared = mine.root / "data/prepared"
+        shutil.copyfile(prepared / "test.parquet", prepared / "quarantine.parquet")
+        found = case(mine, loser, reject_share=Range(high=0.1))
+        assert ask_rule(rules.REJECTS, found).outcome == "fail"
+        assert "rows.rejected is reported as 0" in ask_rule(rules.DATA_FIGURES, found).said
+        assert ask_rule(rules.REJECTS, case(mine, loser, reject_share=Range(high=0.9))).outcome == (
+            "pass"
+        )
+
+    def test_a_worse_model_fails_and_a_better_one_passes(
+        self, main: Project, loser: Project
+    ) -> None:
+        worse, better = case(loser, main, slice_min_rows=40), case(main, loser, slice_min_rows=40)
+        for rule in (rules.CHAMPION, rules.SLICES):
+            assert ask_rule(rule, worse).outcome == "fail", rule
+            assert ask_rule(rule, better).outcome == "pass", rule
+
+    def test_the_champions_own_bundle_is_nothing_to_judge(
+        self, main: Project, loser: Project
+    ) -> None:
+        same = case(main, main)
+        assert ask_rule(rules.CHANGE, same).outcome == "could not tell"
+        for rule in (rules.CHAMPION, rules.SLICES):
+            assert ask_rule(rule, same).outcome == "not applicable"
+        let_be = Case(same.head, same.champion, same.policy, same.looks, allow_unchanged=True)
+        assert ask_rule(rules.CHANGE, let_be).outcome == "not applicable"
+        assert ask_rule(rules.CHANGE, case(main, loser)).outcome == "pass"
+
+    def test_too_few_days_could_not_be_told(self, mine: Project, loser: Project) -> None:
+        mine.edit("params.yaml", "min_positives: 20", "min_positives: 20, min_blocks: 1000")
+        found = ask_rule(rules.CHAMPION, case(mine, loser))
+        assert found.outcome == "could not tell"
+        assert "fewer than compare.min_blocks" in found.said
+
+    def test_a_primary_metric_without_a_value_fails(self, main: Project, loser: Project) -> None:
+        valueless = case(main, loser)
+        vars(valueless)["evidence"] = replace(valueless.evidence, differences={})
+        assert ask_rule(rules.CHAMPION, valueless).outcome == "fail"
+
+    def test_a_champion_that_knows_every_test_row_leaves_nothing_and_that_fails(
+        self, mine: Project, main: Project, loser: Project, tmp_path: Path
+    ) -> None:
+        knowing = loser.copy(tmp_path / "knowing")
+        test = "data/prepared/test.parquet"
+        shutil.copyfile(mine.root / test, knowing.root / "data/prepared/train.parquet")
+        for rule in (rules.CHAMPION, rules.SLICES):
+            assert ask_rule(rule, case(mine, knowing)).outcome == "fail"
+
+    def test_a_champion_that_cannot_be_had_could_not_be_told(self, main: Project) -> None:
+        sound = case(main, main)
+        lost = Revision("lost", None, main.root, {"models/bundle": "it lies in no cache"})
+        found = Case(sound.head, lost, sound.policy, sound.looks)
+        for rule in (rules.CHANGE, rules.CHAMPION, rules.SLICES):
+            answer = ask_rule(rule, found)
+            assert answer.outcome == "could not tell"
+            assert "no cache" in answer.said
+
+    def test_a_test_set_without_a_row_fails(self, mine: Project, loser: Project) -> None:
+        path = mine.root / "data/prepared/test.parquet"
+        parquet.write(path, parquet.read(path).slice(0, 0))
+        empty = case(mine, loser, floors={"roc_auc": 0.0}, label_rate=Range(low=0.0))
+        for rule in (rules.METRICS, rules.LIMITS, rules.CHAMPION, rules.LABELS):
+            assert ask_rule(rule, empty).outcome == "fail", rule
+
+
+def forge(project: Project, name: str, old: str, new: str) -> None:
+    """Edit a report, and let dvc.lock say that this is what a stage wrote."""
+    before = md5(project.root / name)
+    project.edit(name, old, new)
+    project.edit("dvc.lock", before, md5(project.root / name))
+
+
+class TestFiles:
+    """What is judged is what dvc.lock records, and what it records is what the files give."""
+
+    def test_a_sound_head_passes(self, main: Project, loser: Project) -> None:
+        sound = case(main, loser)
+        for rule in (rules.FILES, rules.METRICS, rules.DATA_FIGURES):
+            assert ask_rule(rule, sound).outcome == "pass"
+
+    def test_a_swapped_bundle_is_refused_and_not_opened(
+        self, mine: Project, loser: Project
+    ) -> None:
+        bundle = mine.root / "models/bundle"
+        shutil.rmtree(bundle)
+        shutil.copytree(loser.root / "models/bundle", bundle)
+        first, *others = ask_rules(case(mine, loser))
+        assert first.answer.outcome == "fail"
+        assert "models/bundle is not what dvc.lock records" in first.answer.said
+        assert {result.answer.said for result in others} == {"not looked at, for want of GT001"}
+
+    def test_a_bundle_of_another_model_is_refused_though_dvc_lock_records_it(
+        self, mine: Project, loser: Project
+    ) -> None:
+        bundle = mine.root / "models/bundle"
+        before = hash_of(bundle)
+        shutil.rmtree(bundle)
+        shutil.copytree(loser.root / "models/bundle", bundle)
+        mine.edit("dvc.lock", before, hash_of(bundle))
+        found = ask_rule(rules.FILES, case(mine, loser))
+        assert found.outcome == "fail"
+        assert found.said == "models/bundle holds another model than models/compiled"
+
+    def test_other_test_rows_are_refused(self, mine: Project, loser: Project) -> None:
+        path = mine.root / "data/prepared/test.parquet"
+        parquet.write(path, parquet.read(path).slice(1))
+        found = ask_rule(rules.FILES, case(mine, loser))
+        assert found.outcome == "fail"
+        assert "data/prepared/test.parquet is not what" in found.said
+
+    def test_a_stale_stage_is_refused(self, main: Project, loser: Project) -> None:
+        sound = case(main, loser)
+        stale = Revision("head", None, main.root, {}, ("train",))
+        found = ask_rule(rules.FILES, Case(stale, sound.champion, sound.policy, sound.looks))
+        assert (found.outcome, found.said) == ("fail", "train is stale")
+
+    def test_edited_metrics_are_refused_though_dvc_lock_records_them(
+        self, mine: Project, loser: Project
+    ) -> None:
+        values = json.loads((mine.root / "metrics/evaluate.json").read_text())
+        mine.edit("metrics/evaluate.json", f'"roc_auc": {values["roc_auc"]}', '"roc_auc": 0.999')
+        assert ask_rule(rules.FILES, case(mine, loser)).outcome == "fail"
+        mine.git("restore", "metrics")
+        forge(mine, "metrics/evaluate.json", f'"roc_auc": {values["roc_auc"]}', '"roc_auc": 0.999')
+        forged = case(mine, loser)
+        assert ask_rule(rules.FILES, forged).outcome == "pass"
+        found = ask_rule(rules.METRICS, forged)
+        assert found.outcome == "fail"
+        assert "roc_auc is reported as 0.999" in found.said
+
+    def test_nan_in_a_report_fails(self, mine: Project, loser: Project) -> None:
+        values = json.loads((mine.root / "metrics/evaluate.json").read_text())
+        mine.edit("metrics/evaluate.json", f'"roc_auc": {values["roc_auc"]}', '"roc_auc": NaN')
+        assert ask_rule(rules.METRICS, case(mine, loser)).outcome == "fail"
+
+    @pytest.mark.parametrize("what", ["raw", "test", "train", "rejected", "positive"])
+    def test_edited_data_figures_are_refused_though_dvc_lock_records_them(
+        self, mine: Project, loser: Project, what: str
+    ) -> None:
+        found = json.loads((mine.root / "metrics/data.json").read_text())
+        value = {**found["rows"], "positive": found["labels"]["test"]["positive"]}[what]
+        forge(mine, "metrics/data.json", f'"{what}": {value}', f'"{what}": {value + 1}')
+        forged = case(mine, loser)
+        assert ask_rule(rules.FILES, forged).outcome == "pass"
+        assert ask_rule(rules.DATA_FIGURES, forged).outcome == "fail"
+
+
+Ask = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def gate(mine: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
+    """Run `perennial gate` in the copy of main: exit code, and what it said."""
+    monkeypatch.chdir(mine.root)
+    for name, value in mine.environment().items():
+        monkeypatch.setenv(name, value)
+
+    def ask(*arguments: str) -> tuple[int, str, str]:
+        capsys.readouterr()
+        code = cli.main(["gate", *arguments])
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return ask
+
+
+class TestCommand:
+    def test_a_loser_is_refused_whatever_its_report_claims(self, mine: Project, gate: Ask) -> None:
+        """Promoting it does not make it better, and its own report is not read."""
+        code, said, _ = gate("main", "--champion", "loser", "--json")
+        assert code == 0
+        mine.git("checkout", "--quiet", "loser")
+        forged = mine.write(REPORT, said)
+        mine.commit("a report that claims it passes")
+        mine.git("checkout", "--quiet", "main")
+        code, said, warned = gate("loser", "--check", "--json")
+        told = json.loads(said)
+        assert (code, told["verdict"]) == (1, "fail")
+        assert {rule["code"]: rule["outcome"] for rule in told["rules"]}["GT006"] == "fail"
+        assert "metrics/gate.json: it claims pass" in warned
+        assert not forged.exists()
+        assert judge(mine.root, "loser").code == 1
+        mine.git("tag", "cancer#prod#1", "loser")
+        code, said, _ = gate("loser")
+        assert code == 2
+        assert said.startswith("Could not tell: loser (")
+        assert "against cancer#prod#1 (" in said
+        code, said, _ = gate("main")
+        assert code == 0
+        assert "against cancer#prod#1 (" in said
+
+    def test_the_working_trees_verdict_is_written_and_can_be_checked(
+        self, mine: Project, gate: Ask
+    ) -> None:
+        code, said, _ = gate("--champion", "loser", "--json")
+        assert code == 0
+        first = (mine.root / REPORT).read_bytes()
+        assert first.decode() == said
+        assert "latency" not in said.lower()
+        assert gate("--champion", "loser", "--check")[0] == 0
+        assert gate("--champion", "loser")[0] == 0
+        assert (mine.root / REPORT).read_bytes() == first
+        assert "up to date" in mine.dvc("status").stdout
+        assert cli.main(["verify", "--quick"]) == 0
+        # By hand, in whatever place.
+        level = json.loads(first)["alpha"]["of_this_look"]
+        for old, new in (('"pass"', '"fail"'), (str(level), "0.05"), ("{\n", "{ \n")):
+            mine.write(REPORT, first.decode().replace(old, new, 1))
+            code, _, warned = gate("--champion", "loser", "--check")
+            assert code == 1
+            assert REPORT in warned
+        (mine.root / REPORT).unlink()
+        assert gate("--champion", "loser", "--check")[0] == 1
+
+    def test_a_report_of_another_model_is_stale(self, mine: Project, gate: Ask) -> None:
+        gate("--champion", "loser")
+        mine.git("checkout", "--quiet", "loser")
+        mine.dvc("checkout", "--quiet")
+        code, _, warned = gate("--champion", "loser", "--check")
+        assert code == 1
+        assert f"{REPORT}: it claims pass" in warned
+        assert f"{REPORT}: bundle: " in warned
+
+    def test_an_unchanged_model_is_no_pass_unless_that_is_allowed(
+        self, mine: Project, gate: Ask
+    ) -> None:
+        assert gate("--md")[0] == 2
+        code, said, _ = gate("--md", "--allow-unchanged")
+        assert code == 0
+        assert said.startswith("## Pass: the working tree against main (")
+        assert "| GT004 |" in said
+        assert "rows in" in said
+
+    def test_a_commit_is_judged_without_a_trace_and_refused_if_it_is_stale(
+        self, mine: Project, gate: Ask, tmp_path: Path
+    ) -> None:
+        mine.git("checkout", "--quiet", "-b", "stale")
+        mine.edit("params.yaml", "max_iter: 15", "max_iter: 16")
+        mine.commit("parameters that nobody ran")
+        code, said, _ = gate("stale", "--champion", "loser", "--out", str(tmp_path / "told.json"))
+        assert code == 1
+        assert "train is stale" in said
+        assert json.loads((tmp_path / "told.json").read_text())["verdict"] == "fail"
+        assert mine.git("status", "--porcelain") == ""
+
+    def test_a_policy_that_the_head_loosens_is_told(self, mine: Project, gate: Ask) -> None:
+        mine.edit("params.yaml", "margin: 0.05", "margin: 0.9")
+        code, said, _ = gate("--allow-unchanged")
+        assert code == 0
+        assert "gate.margin: 0.05 before, 0.9 now" in said
+
+    def test_a_worn_test_set_asks_for_fresh_rows(self, mine: Project, gate: Ask) -> None:
+        due = "A fresh holdout is due"
+        assert due not in gate("--champion", "loser")[1]
+        mine.edit("params.yaml", "margin: 0.05", "margin: 0.05, planned_looks: 2")
+        assert due in gate("--champion", "loser")[1]
+
+    def test_what_cannot_be_judged_is_told_in_a_sentence(self, mine: Project, gate: Ask) -> None:
+        for arguments in (("nowhere",), ("--champion", "nowhere")):
+            code, _, warned = gate(*arguments)
+            assert code == 2
+            assert "nowhere: git knows no such revision" in warned
+        mine.edit("params.yaml", "margin: 0.05", "margins: 0.05")
+        code, _, warned = gate()
+        assert code == 2
+        assert "gate: 1 wrong" in warned
+        assert not (mine.root / REPORT).exists()
+
+
+def test_the_worst_outcome_decides_and_nothing_passed_is_no_pass() -> None:
+    def code(*outcomes: Any) -> int:
+        return exit_code(Result(rules.SIZE, Answer(outcome, "")) for outcome in outcomes)
+
+    assert code("pass", "not applicable") == 0
+    assert code("pass", "could not tell", "not applicable") == 2
+    assert code("pass", "could not tell", "fail") == 1
+    assert code("not applicable") == 2
+    assert code() == 2
+
+
+def test_every_rule_has_a_code_of_its_own_and_a_place_in_the_docs() -> None:
+    page = (Path(__file__).parents[3] / PAGE).read_text(encoding="utf-8")
+    assert [rule.code for rule in RULES] == [f"GT{n:03}" for n in range(1, len(RULES) + 1)]
+    for rule in RULES:
+        assert f'<a id="{rule.code.lower()}"></a>\n\n## {rule.code}: {rule.title}\n' in page
+        assert f"**Remedy:** {rule.remedy}." in page
