@@ -23,12 +23,14 @@ from perennial.review.compare.report import Models, Report, to_document, to_json
 from perennial.review.compare.seeds import Spread, seed_spread
 from perennial.review.compare.verdict import Verdict, judge
 from perennial.review.document import to_html, to_markdown, to_text
-from perennial.review.revision import Revision, at_commit, default_base, working_tree
+from perennial.review.rebuilt import revision_at
+from perennial.review.revision import Absent, Revision, default_base, working_tree
 
 DESCRIPTION = """\
 Compare two git revisions, or a revision and the working tree: models on the same rows, data,
-parameters and packages. The files are read through DVC, from its cache or a remote; the checkout
-is not touched. The verdict comes first, on the metric that params.yaml names as primary."""
+parameters and packages. The files are read through DVC, from its cache or a remote; where neither
+has them, the revision's own stages are run in a clone. The checkout is not touched. The verdict
+comes first, on the metric that params.yaml names as primary."""
 
 EXAMPLES = """\
 examples:
@@ -50,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "base", nargs="?", metavar="BASE", help="default: the merge base of main and HEAD"
     )
     parser.add_argument("head", nargs="?", metavar="HEAD", help="default: the working tree")
+    parser.add_argument(
+        "--no-rebuild",
+        action="store_true",
+        help="do not rebuild a revision that is in neither the cache nor a remote",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="tell it to programs")
     form.add_argument("--md", action="store_true", help="tell it in Markdown, for a pull request")
@@ -74,13 +81,19 @@ def run(arguments: argparse.Namespace) -> int:
         raise PerennialError("no dvc.yaml here", where=str(repository), mend="cd to the repository")
     with tempfile.TemporaryDirectory(prefix="perennial-compare-") as folder:
         report = compare(
-            repository, arguments.base or default_base(repository), arguments.head, Path(folder)
+            repository,
+            arguments.base or default_base(repository),
+            arguments.head,
+            Path(folder),
+            rebuild=not arguments.no_rebuild,
         )
         tell(report, arguments)
     return report.verdict.exit_code
 
 
-def compare(repository: Path, base: str, head: str | None, ground: Path) -> Report:
+def compare(
+    repository: Path, base: str, head: str | None, ground: Path, *, rebuild: bool = True
+) -> Report:
     """Compare two revisions of a repository.
 
     Parameters
@@ -93,6 +106,8 @@ def compare(repository: Path, base: str, head: str | None, ground: Path) -> Repo
         Likewise; None is the working tree.
     ground : Path
         An empty folder for copies of the revisions' files.
+    rebuild : bool
+        Whether to rebuild a revision that is in neither the cache nor a remote.
 
     Returns
     -------
@@ -106,8 +121,12 @@ def compare(repository: Path, base: str, head: str | None, ground: Path) -> Repo
     """
     with Progress("compare", 5) as progress:
         progress.begin("reading both revisions")
-        old = at_commit(repository, base, ground / "base")
-        new = at_commit(repository, head, ground / "head") if head else working_tree(repository)
+
+        def read(name: str, into: Path) -> Revision:
+            return revision_at(repository, name, into, rebuild=rebuild, tell=progress.begin)
+
+        old = read(base, ground / "base")
+        new = read(head, ground / "head") if head else working_tree(repository)
         confidence = read_params(new.path("params.yaml")).evaluate.confidence
         progress.end()
         progress.begin("comparing data and recipe")
@@ -115,7 +134,7 @@ def compare(repository: Path, base: str, head: str | None, ground: Path) -> Repo
         progress.end()
         try:
             verdict, models = _weighed(old, new, confidence, repository, progress)
-        except (Incomparable, SampleError) as refusal:
+        except (Absent, Incomparable, SampleError) as refusal:
             verdict, models = Verdict("cannot tell", str(refusal).replace("\n ", ";")), None
     return Report(old, new, verdict, confidence, data, recipe, models)
 

@@ -70,8 +70,8 @@ def to_json(report: Report) -> dict[str, Any]:
         A JSON value.
     """
     found: dict[str, Any] = {
-        "base": {"name": report.base.name, "commit": report.base.commit},
-        "head": {"name": report.head.name, "commit": report.head.commit},
+        "base": _revision(report.base),
+        "head": _revision(report.head),
         "verdict": report.verdict.word,
         "why": report.verdict.why,
         "confidence": report.confidence,
@@ -79,6 +79,13 @@ def to_json(report: Report) -> dict[str, Any]:
         "recipe": asdict(report.recipe) if report.recipe else None,
     }
     return found | (_models(report.models) if report.models else {})
+
+
+def _revision(revision: Revision) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": revision.name, "commit": revision.commit}
+    if revision.rebuilt is not None:
+        told["rebuilt"] = {"differs_in": list(revision.rebuilt)}
+    return told
 
 
 def _models(models: Models) -> dict[str, Any]:
@@ -121,13 +128,28 @@ def to_document(report: Report) -> Document:
     Document
         The verdict first.
     """
-    sections = [_metrics(report), _statistics(report), _slices(report), _data(report)]
+    sections = [_rebuilt(report), _metrics(report), _statistics(report), _slices(report)]
+    sections += [_data(report)]
     sections += [_drift(report), _recipe(report)]
     return Document(
         title=f"{report.verdict.word.capitalize()}: {report.head} against {report.base}",
         lead=f"{report.verdict.why}.",
         sections=[section for section in sections if section is not None],
     )
+
+
+def _rebuilt(report: Report) -> Section | None:
+    lines = [
+        f"{revision} lay in neither the cache nor a remote, and was rebuilt: "
+        + (
+            f"what is compared differs from its dvc.lock in {', '.join(revision.rebuilt)}."
+            if revision.rebuilt
+            else "what came out is what its dvc.lock records."
+        )
+        for revision in (report.base, report.head)
+        if revision.rebuilt is not None
+    ]
+    return Section("Rebuilt", lines) if lines else None
 
 
 def _metrics(report: Report) -> Section | None:
