@@ -114,9 +114,16 @@ class TestReport:
             return branches.git("status", "--porcelain"), branches.hashes(), branches.git("log")
 
         before, page = state(), tmp_path / "report.html"
-        branches.run("perennial", "compare", "feature", "main", "--html", str(page), check=True)
+        folder = tmp_path / "plots"
+        asked = ("feature", "main", "--html", str(page), "--plots", str(folder))
+        branches.run("perennial", "compare", *asked, check=True)
         assert state() == before
-        assert "<h1>Better: main (" in page.read_text(encoding="utf-8")
+        text = page.read_text(encoding="utf-8")
+        assert "<h1>Better: main (" in text
+        names = ["calibration.svg", "precision_recall.svg", "roc.svg", "scores.svg"]
+        assert sorted(path.name for path in folder.iterdir()) == names
+        # The same pictures, to the byte.
+        assert all((folder / name).read_text("utf-8").strip() in text for name in names)
 
 
 class TestWhatCannotBeHad:
