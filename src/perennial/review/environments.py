@@ -95,7 +95,7 @@ def of_lock(root: Path, read: Callable[[str], bytes]) -> Path:
 
 
 def at_hand(root: Path, read: Callable[[str], bytes]) -> Path:
-    """Take the environment that runs this, if a tree's lock is just what it holds; else make it.
+    """Take the environment that runs this, if it holds what a tree's lock names; else make one.
 
     Parameters
     ----------

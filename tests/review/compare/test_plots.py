@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -179,6 +180,20 @@ class TestOtherTasks:
         x, y = drawn(found["calibration"], "head")
         assert np.abs(x - y).max() < 3
         assert all("</svg>" in to_svg(chart) for chart in found.values())
+
+
+def test_without_what_draws_the_report_says_how_to_get_it(
+    binary: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> str:
+        (section,) = [part for part in to_document(binary).sections if part.title == "Plots"]
+        return section.lines[0]
+
+    ask = "Both models' curves on the same rows: perennial compare main feature --html report.html"
+    assert told() == ask
+    monkeypatch.setitem(sys.modules, "vl_convert", None)
+    needed = "it needs vl-convert-python: scripts/environment requirements/review.txt"
+    assert told() == f"{ask} ({needed})"
 
 
 def test_where_no_model_could_be_asked_nothing_is_drawn(binary: Report) -> None:
