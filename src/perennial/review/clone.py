@@ -112,10 +112,13 @@ def bring_all(copy: Checkout) -> None:
     """
     from dvc.exceptions import DvcException
 
-    with chdir(copy.root), suppress(DvcException):
-        copy.repo.fetch()
-    with chdir(copy.root):
-        copy.repo.checkout(force=True, allow_missing=True)
+    # DVC warns of what has no hash, and has nothing to bring for it.
+    recorded = [stage.name for stage in copy.stages if all(out.oid for out in stage.outs)]
+    if recorded:
+        with chdir(copy.root), suppress(DvcException):
+            copy.repo.fetch(recorded)
+        with chdir(copy.root):
+            copy.repo.checkout(recorded, force=True, allow_missing=True)
     for stage in copy.stages:
         for out in stage.outs:
             if stage.is_source and not (copy.root / out.path).exists():
