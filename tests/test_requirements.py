@@ -77,6 +77,15 @@ def test_a_package_that_is_not_locked_would_be_missed() -> None:
     assert "treelite" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize("name", ["land.txt", "review.txt", "dev.txt"])
+def test_what_adds_to_the_pipeline_holds_all_of_its_lock(name: str) -> None:
+    """So that one environment serves both, and `scripts/environment` knows that it does."""
+    build, more = (
+        (ROOT / "requirements" / lock).read_text(encoding="utf-8") for lock in ("build.txt", name)
+    )
+    assert dict(pinned(build)).items() < dict(pinned(more)).items()
+
+
 def test_extras_lock_the_same_versions() -> None:
     live = dict(pinned((ROOT / "requirements/live.txt").read_text(encoding="utf-8")))
     build = dict(pinned((ROOT / "requirements/build.txt").read_text(encoding="utf-8")))

@@ -133,6 +133,11 @@ class Checkout:
         """The folder of DVC's cache."""
         return Path(self.repo.cache.local.path)
 
+    @cached_property
+    def whole_cache(self) -> Path:
+        """The folder that holds DVC's cache of files, its cache of runs, and older ones."""
+        return Path(self.repo.cache.local_cache_dir)
+
     def cached(self, oid: str) -> Path:
         """Find where DVC's cache keeps an object.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import configparser
 import shutil
-from contextlib import chdir
+from contextlib import chdir, suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,8 @@ from perennial.errors import PerennialError
 from perennial.review.checkout import Checkout, Stage, Tracked, git, md5, objects
 
 
-def clone(checkout: Checkout, commit: str, folder: Path) -> Checkout:
-    """Clone a commit, with a cache of its own and the caller's remotes.
+def clone(checkout: Checkout, commit: str, folder: Path, cache: Path | None = None) -> Checkout:
+    """Clone a commit, with the caller's remotes.
 
     Parameters
     ----------
@@ -23,6 +23,8 @@ def clone(checkout: Checkout, commit: str, folder: Path) -> Checkout:
         The commit's full hash.
     folder : Path
         An empty folder.
+    cache : Path, optional
+        DVC's cache for the clone; by default one of its own, in `folder`.
 
     Returns
     -------
@@ -36,17 +38,17 @@ def clone(checkout: Checkout, commit: str, folder: Path) -> Checkout:
     root = tree / checkout.prefix
     if not (root / ".dvc").is_dir():
         raise PerennialError("this commit has no .dvc folder", where=commit[:10])
-    _configure(root, checkout, folder)
+    _configure(root, checkout, folder, cache or folder / "cache")
     return Checkout(root)
 
 
-def _configure(root: Path, checkout: Checkout, folder: Path) -> None:
+def _configure(root: Path, checkout: Checkout, folder: Path, cache: Path) -> None:
     config = configparser.RawConfigParser()
     remotes = checkout.repo.config["remote"]
     core = {"analytics": False, "site_cache_dir": folder / "site"}
     if default := checkout.repo.config["core"].get("remote"):
         core["remote"] = default
-    sections = {"core": core, "cache": {"dir": folder / "cache", "type": "copy"}}
+    sections = {"core": core, "cache": {"dir": cache, "type": "copy"}}
     sections |= {f"'remote \"{name}\"'": settings for name, settings in remotes.items()}
     for section, settings in sections.items():
         config[section] = {key: _text(value) for key, value in settings.items()}
@@ -93,6 +95,36 @@ def bring_data(checkout: Checkout, copy: Checkout) -> None:
             where=", ".join(lacking) or None,
             mend="dvc pull, or dvc push from where they are",
         ) from None
+
+
+def bring_all(copy: Checkout) -> None:
+    """Bring all that a commit records into its clone, as far as its cache or a remote has it.
+
+    Parameters
+    ----------
+    copy : Checkout
+        The clone.
+
+    Raises
+    ------
+    PerennialError
+        If data that no stage makes are in neither.
+    """
+    from dvc.exceptions import DvcException
+
+    # DVC warns of what has no hash, and has nothing to bring for it.
+    recorded = [stage.name for stage in copy.stages if all(out.oid for out in stage.outs)]
+    if recorded:
+        with chdir(copy.root), suppress(DvcException):
+            copy.repo.fetch(recorded)
+        with chdir(copy.root):
+            copy.repo.checkout(recorded, force=True, allow_missing=True)
+    for stage in copy.stages:
+        for out in stage.outs:
+            if stage.is_source and not (copy.root / out.path).exists():
+                raise PerennialError(
+                    f"{out.path} is in neither the cache nor a remote, and no stage makes it"
+                )
 
 
 def record_outputs(copy: Checkout, folder: Path) -> None:

@@ -14,6 +14,7 @@ _STYLE = (
     "table{border-collapse:collapse;margin:1rem 0}"
     "th,td{border-bottom:1px solid #ccc;padding:.25rem .75rem;text-align:left}"
     "td.figure{text-align:right;font-variant-numeric:tabular-nums}"
+    ".pictures{display:flex;flex-wrap:wrap;gap:1rem}.pictures svg{max-width:100%;height:auto}"
 )
 
 
@@ -48,7 +49,7 @@ class Section:
     is_folded : bool
         Whether a reader of Markdown or HTML sees the heading alone until asking for more.
     picture : str
-        An SVG element for HTML; other forms leave it out.
+        SVG elements for HTML; other forms leave them out.
     """
 
     title: str
@@ -149,7 +150,7 @@ def to_html(document: Document) -> str:
         body = [f"<p>{html.escape(line)}</p>" for line in section.lines]
         if section.table and section.table.rows:
             body.append(_html_table(section.table))
-        body.append(section.picture)
+        body += [f'<div class="pictures">{section.picture}</div>'] if section.picture else []
         title = html.escape(section.title)
         head = f"<summary>{title}</summary>" if section.is_folded else f"<h2>{title}</h2>"
         tag = "details" if section.is_folded else "section"

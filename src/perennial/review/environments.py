@@ -90,7 +90,40 @@ def of_lock(root: Path, read: Callable[[str], bytes]) -> Path:
     digest = hashlib.sha256(sys.version.encode())
     for name in NEEDED:
         digest.update(read(name))
-    return provide(root / FOLDER / digest.hexdigest()[:16], read, Path(sys.executable))
+    home = root / FOLDER / digest.hexdigest()[:16]
+    return provide(home, read, Path(sys.executable)).resolve()
+
+
+def at_hand(root: Path, read: Callable[[str], bytes]) -> Path:
+    """Take the environment that runs this, if it holds what a tree's lock names; else make one.
+
+    Parameters
+    ----------
+    root : Path
+        The repository that keeps what is made.
+    read : callable
+        Gives the content of a file of the tree.
+
+    Returns
+    -------
+    Path
+        The environment.
+    """
+    here = Path(sys.executable).parent.parent
+    is_other = differences(dict(pinned(read(str(LOCK)).decode())), installed())
+    return of_lock(root, read) if is_other or not (here / "bin/python").exists() else here
+
+
+def files_of(root: Path) -> Callable[[str], bytes]:
+    """Give what reads a tree's files for `provide`, and refuses by name one that is not there."""
+
+    def read(name: str) -> bytes:
+        try:
+            return (root / name).read_bytes()
+        except FileNotFoundError:
+            raise PerennialError(f"the commit has no {name}") from None
+
+    return read
 
 
 def refuse_other_lock(text: str) -> Path:

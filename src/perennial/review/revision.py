@@ -26,8 +26,15 @@ NEEDED = (
     "models/bundle.sig",
 )
 
+#: Why a file of a stage is absent, mostly.
+NOWHERE = "it lies in neither the cache nor a remote"
+
 #: Branches that a base is looked for on, where none is named.
 MAIN = ("main", "origin/main", "master", "origin/master")
+
+
+class Absent(PerennialError):
+    """A revision lacks a file, so that what needs it cannot be told."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +53,9 @@ class Revision:
         Why a file of `NEEDED` is not there, by path.
     stale : tuple of str
         Stages whose outputs are not those of the code, parameters and data beside them.
+    rebuilt : tuple of str or None
+        None if its files are those that were recorded. Where they had to be rebuilt, the outputs
+        that differ from the record in its `dvc.lock`.
     """
 
     name: str
@@ -53,17 +63,18 @@ class Revision:
     folder: Path
     absent: dict[str, str]
     stale: tuple[str, ...] = ()
+    rebuilt: tuple[str, ...] | None = None
 
     def path(self, name: str) -> Path:
         """The path of a file of `NEEDED`.
 
         Raises
         ------
-        PerennialError
+        Absent
             If this revision has it in no place.
         """
         if name in self.absent:
-            raise PerennialError(
+            raise Absent(
                 self.absent[name],
                 where=f"{self.name}: {name}",
                 mend=f"git checkout {self.commit or self.name} && dvc repro, or dvc pull there",
@@ -129,9 +140,7 @@ def at_commit(repository: Path, name: str, into: Path) -> Revision:
         except (OSError, DataIndexDirError):
             # DVC does not say whether git or the cache lacks it; its own listing does.
             is_known = files.exists(path)
-            absent[path] = (
-                "it lies in neither the cache nor a remote" if is_known else "it has no such file"
-            )
+            absent[path] = NOWHERE if is_known else "it has no such file"
     return Revision(name, commit, into, absent)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -113,9 +114,16 @@ class TestReport:
             return branches.git("status", "--porcelain"), branches.hashes(), branches.git("log")
 
         before, page = state(), tmp_path / "report.html"
-        branches.run("perennial", "compare", "feature", "main", "--html", str(page), check=True)
+        folder = tmp_path / "plots"
+        asked = ("feature", "main", "--html", str(page), "--plots", str(folder))
+        branches.run("perennial", "compare", *asked, check=True)
         assert state() == before
-        assert "<h1>Better: main (" in page.read_text(encoding="utf-8")
+        text = page.read_text(encoding="utf-8")
+        assert "<h1>Better: main (" in text
+        names = ["calibration.svg", "precision_recall.svg", "roc.svg", "scores.svg"]
+        assert sorted(path.name for path in folder.iterdir()) == names
+        # The same pictures, to the byte.
+        assert all((folder / name).read_text("utf-8").strip() in text for name in names)
 
 
 class TestWhatCannotBeHad:
@@ -133,10 +141,34 @@ class TestWhatCannotBeHad:
         bare = tmp_path / "clone"
         branches.run("git", "clone", "-q", str(branches.root), str(bare), check=True)
         elsewhere = type(branches)(bare, branches.env)
-        done = elsewhere.run("perennial", "compare", "origin/main", "origin/feature")
-        assert done.returncode == 2
-        assert "it lies in neither the cache nor a remote" in done.stderr
-        assert "dvc pull" in done.stderr
+        found = compare(elsewhere, "origin/main", "origin/feature", "--no-rebuild", code=2)
+        assert found["verdict"] == "cannot tell"
+        assert "it lies in neither the cache nor a remote" in found["why"]
+        assert "dvc pull" in found["why"]
+        assert found["recipe"]["params"], "what git holds is compared all the same"
+
+    def test_a_base_that_lies_nowhere_is_rebuilt_to_the_same_verdict(
+        self, branches: Project, found: dict[str, Any], tmp_path: Path
+    ) -> None:
+        project = branches.copy(tmp_path / "project")
+        record = yaml.safe_load(project.git("show", "main:dvc.lock"))["stages"]["export"]
+        (bundle,) = (out["md5"] for out in record["outs"] if out["path"] == "models/bundle")
+        (project.root / ".dvc/cache/files/md5" / bundle[:2] / bundle[2:]).unlink()
+        rebuilt = compare(project, "main", "feature")
+        assert rebuilt["base"].pop("rebuilt") == {"differs_in": []}
+        assert rebuilt == found
+        assert compare(project, "main", "feature") == found, "now it is in the cache"
+
+    def test_a_broken_bundle_cannot_be_compared_and_the_rest_still_is(
+        self, branches: Project, tmp_path: Path
+    ) -> None:
+        project = branches.copy(tmp_path / "project")
+        project.write("models/bundle/manifest.json", "{}")
+        project.dvc("commit", "--quiet", "--force")
+        found = compare(project, "main", code=2)
+        assert "its bundle cannot be loaded: " in found["why"]
+        assert str(project.root) not in found["why"]
+        assert found["recipe"]["params"]
 
     def test_another_target_cannot_be_compared_and_the_data_still_are(
         self, branches: Project, tmp_path: Path

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import yaml
 
 from perennial import cli, parquet
 from perennial.params.gate import Gate, Range
@@ -288,6 +289,21 @@ class TestCommand:
         code, said, _ = gate("main")
         assert code == 0
         assert "against cancer#prod#1 (" in said
+
+    def test_a_champion_and_a_head_that_lie_nowhere_are_rebuilt(
+        self, mine: Project, gate: Ask
+    ) -> None:
+        code, said, _ = gate("main", "--champion", "loser", "--json")
+        cache = mine.root / ".dvc/cache/files/md5"
+        for branch in ("main", "loser"):
+            lock = yaml.safe_load(mine.git("show", f"{branch}:dvc.lock"))
+            (bundle,) = lock["stages"]["export"]["outs"]
+            for file in json.loads((cache / bundle["md5"][:2] / bundle["md5"][2:]).read_text()):
+                if file["relpath"] == "manifest.json":
+                    (cache / file["md5"][:2] / file["md5"][2:]).unlink()
+        again = gate("main", "--champion", "loser", "--json")
+        assert again[:2] == (code, said), again[2]
+        assert "rebuilding loser" in again[2]
 
     def test_the_working_trees_verdict_is_written_and_can_be_checked(
         self, mine: Project, gate: Ask

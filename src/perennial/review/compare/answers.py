@@ -85,9 +85,9 @@ def ask_both(head: Revision, base: Revision) -> Answers:
     Raises
     ------
     Incomparable
-        If target, classes or features do not go together, or no row is left.
+        If target, classes or features do not go together, no row is left, or a bundle is broken.
     PerennialError
-        If a file is missing, or a bundle is broken.
+        If a file is missing.
     """
     contract = read_contract(head.path("data/contract.yaml"))
     params = read_params(head.path("params.yaml"))
@@ -179,10 +179,14 @@ def load_bundle(revision: Revision) -> Bundle:
     """Load a revision's bundle; a `PerennialError` if it is absent or broken."""
     # What a person confirmed in this repository is trusted, of the revision that it stands in.
     trusted = read_params(revision.path("params.yaml")).train.trusted
+    folder = revision.path("models/bundle")
     try:
-        return bundles.load(revision.path("models/bundle"), trusted=trusted)
+        return bundles.load(folder, trusted=trusted)
     except BundleError as error:
-        raise PerennialError(str(error), where=str(revision), mend="dvc repro export") from None
+        told = str(error).removeprefix(f"{folder}/")
+        raise Incomparable(
+            f"its bundle cannot be loaded: {told}", where=str(revision), mend="dvc repro export"
+        ) from None
 
 
 def ask(model: Bundle, revision: Revision, table: pa.Table) -> Array:

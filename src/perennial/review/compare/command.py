@@ -18,24 +18,29 @@ from perennial.progress import Progress
 from perennial.review.compare.answers import Incomparable, ask_both
 from perennial.review.compare.data_change import data_change
 from perennial.review.compare.evidence import gather
+from perennial.review.compare.plots import charts
 from perennial.review.compare.recipe_change import RecipeChange, recipe_change
 from perennial.review.compare.report import Models, Report, to_document, to_json
 from perennial.review.compare.seeds import Spread, seed_spread
 from perennial.review.compare.verdict import Verdict, judge
 from perennial.review.document import to_html, to_markdown, to_text
-from perennial.review.revision import Revision, at_commit, default_base, working_tree
+from perennial.review.drawing import can_draw, refuse_without_drawing, to_svg, write
+from perennial.review.rebuilt import revision_at
+from perennial.review.revision import Absent, Revision, default_base, working_tree
 
 DESCRIPTION = """\
 Compare two git revisions, or a revision and the working tree: models on the same rows, data,
-parameters and packages. The files are read through DVC, from its cache or a remote; the checkout
-is not touched. The verdict comes first, on the metric that params.yaml names as primary."""
+parameters and packages. The files are read through DVC, from its cache or a remote; where neither
+has them, the revision's own stages are run in a clone. The checkout is not touched. The verdict
+comes first, on the metric that params.yaml names as primary."""
 
 EXAMPLES = """\
 examples:
   perennial compare                     where this branch left main, and the working tree
   perennial compare main feature        two branches
   perennial compare v1.0 --md           as a comment on a pull request
-  perennial compare --html report.html  as a page
+  perennial compare --html report.html  as a page, with plots
+  perennial compare --plots FOLDER      and the plots, each as a file
 
 exit codes:
   0  compared, whatever the verdict
@@ -50,10 +55,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "base", nargs="?", metavar="BASE", help="default: the merge base of main and HEAD"
     )
     parser.add_argument("head", nargs="?", metavar="HEAD", help="default: the working tree")
+    parser.add_argument(
+        "--no-rebuild",
+        action="store_true",
+        help="do not rebuild a revision that is in neither the cache nor a remote",
+    )
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--json", action="store_true", help="tell it to programs")
     form.add_argument("--md", action="store_true", help="tell it in Markdown, for a pull request")
-    form.add_argument("--html", metavar="FILE", type=Path, help="write it as a page")
+    form.add_argument("--html", metavar="FILE", type=Path, help="write it as a page, with plots")
+    parser.add_argument(
+        "--plots", metavar="FOLDER", type=Path, help="draw the plots to files there"
+    )
+    parser.add_argument("--png", action="store_true", help="draw them as PNG; else they are SVG")
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -72,15 +86,24 @@ def run(arguments: argparse.Namespace) -> int:
     repository = Path.cwd()
     if not (repository / "dvc.yaml").is_file():
         raise PerennialError("no dvc.yaml here", where=str(repository), mend="cd to the repository")
+    if arguments.plots:
+        # Now, and not after minutes.
+        refuse_without_drawing()
     with tempfile.TemporaryDirectory(prefix="perennial-compare-") as folder:
         report = compare(
-            repository, arguments.base or default_base(repository), arguments.head, Path(folder)
+            repository,
+            arguments.base or default_base(repository),
+            arguments.head,
+            Path(folder),
+            rebuild=not arguments.no_rebuild,
         )
         tell(report, arguments)
     return report.verdict.exit_code
 
 
-def compare(repository: Path, base: str, head: str | None, ground: Path) -> Report:
+def compare(
+    repository: Path, base: str, head: str | None, ground: Path, *, rebuild: bool = True
+) -> Report:
     """Compare two revisions of a repository.
 
     Parameters
@@ -93,6 +116,8 @@ def compare(repository: Path, base: str, head: str | None, ground: Path) -> Repo
         Likewise; None is the working tree.
     ground : Path
         An empty folder for copies of the revisions' files.
+    rebuild : bool
+        Whether to rebuild a revision that is in neither the cache nor a remote.
 
     Returns
     -------
@@ -106,8 +131,12 @@ def compare(repository: Path, base: str, head: str | None, ground: Path) -> Repo
     """
     with Progress("compare", 5) as progress:
         progress.begin("reading both revisions")
-        old = at_commit(repository, base, ground / "base")
-        new = at_commit(repository, head, ground / "head") if head else working_tree(repository)
+
+        def read(name: str, into: Path) -> Revision:
+            return revision_at(repository, name, into, rebuild=rebuild, tell=progress.begin)
+
+        old = read(base, ground / "base")
+        new = read(head, ground / "head") if head else working_tree(repository)
         confidence = read_params(new.path("params.yaml")).evaluate.confidence
         progress.end()
         progress.begin("comparing data and recipe")
@@ -115,7 +144,7 @@ def compare(repository: Path, base: str, head: str | None, ground: Path) -> Repo
         progress.end()
         try:
             verdict, models = _weighed(old, new, confidence, repository, progress)
-        except (Incomparable, SampleError) as refusal:
+        except (Absent, Incomparable, SampleError) as refusal:
             verdict, models = Verdict("cannot tell", str(refusal).replace("\n ", ";")), None
     return Report(old, new, verdict, confidence, data, recipe, models)
 
@@ -156,14 +185,19 @@ def _weighed(
 
 
 def tell(report: Report, arguments: argparse.Namespace) -> None:
-    """Print a report, or write it."""
+    """Print a report, or write it, and draw its plots where they are wanted."""
+    if arguments.plots:
+        write(charts(report), arguments.plots, "png" if arguments.png else "svg")
     if arguments.json:
         print(json.dumps(to_json(report), indent=2, ensure_ascii=False, allow_nan=False))
         return
-    document = to_document(report)
     if arguments.html:
-        arguments.html.write_text(to_html(document), encoding="utf-8")
-    elif arguments.md:
+        pictures = [to_svg(chart) for chart in charts(report)] if can_draw() else []
+        page = to_html(to_document(report, pictures))
+        arguments.html.write_text(page, encoding="utf-8")
+        return
+    document = to_document(report)
+    if arguments.md:
         print(to_markdown(document), end="")
     else:
         is_terminal = sys.stdout.isatty() and "NO_COLOR" not in os.environ

@@ -131,7 +131,8 @@ def gather(answers: Answers, params: Compare) -> Evidence:
     area = None
     if isinstance(answers.head, BinaryScores) and isinstance(answers.base, BinaryScores):
         area = _area(answers.head, answers.base, sample.blocks, answers.params.evaluate.confidence)
-    rarest = None if task == "regression" else int(np.bincount(sample.target).min())
+    classes = len(answers.contract.classes)
+    rarest = int(np.bincount(sample.target, minlength=classes).min()) if classes else None
     return Evidence(
         primary=primary,
         differences=_differences(answers, params),

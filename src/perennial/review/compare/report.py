@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
 from typing import Any
 
@@ -12,6 +14,7 @@ from perennial.review.compare.recipe_change import RecipeChange
 from perennial.review.compare.seeds import Spread
 from perennial.review.compare.verdict import Verdict, p_told, signed
 from perennial.review.document import Document, Section, Table
+from perennial.review.drawing import MEND, can_draw
 from perennial.review.revision import Revision
 
 #: Slices and columns are told from this much on, for most do not move.
@@ -70,8 +73,8 @@ def to_json(report: Report) -> dict[str, Any]:
         A JSON value.
     """
     found: dict[str, Any] = {
-        "base": {"name": report.base.name, "commit": report.base.commit},
-        "head": {"name": report.head.name, "commit": report.head.commit},
+        "base": _revision(report.base),
+        "head": _revision(report.head),
         "verdict": report.verdict.word,
         "why": report.verdict.why,
         "confidence": report.confidence,
@@ -79,6 +82,13 @@ def to_json(report: Report) -> dict[str, Any]:
         "recipe": asdict(report.recipe) if report.recipe else None,
     }
     return found | (_models(report.models) if report.models else {})
+
+
+def _revision(revision: Revision) -> dict[str, Any]:
+    told: dict[str, Any] = {"name": revision.name, "commit": revision.commit}
+    if revision.rebuilt is not None:
+        told["rebuilt"] = {"differs_in": list(revision.rebuilt)}
+    return told
 
 
 def _models(models: Models) -> dict[str, Any]:
@@ -108,26 +118,43 @@ def _metric(item: Any) -> dict[str, Any]:
     }
 
 
-def to_document(report: Report) -> Document:
+def to_document(report: Report, pictures: Sequence[str] = ()) -> Document:
     """Tell a report to people.
 
     Parameters
     ----------
     report : Report
         What was found.
+    pictures : sequence of str
+        Plots as SVG elements; without them it is told how to get them.
 
     Returns
     -------
     Document
         The verdict first.
     """
-    sections = [_metrics(report), _statistics(report), _slices(report), _data(report)]
-    sections += [_drift(report), _recipe(report)]
+    sections = [_rebuilt(report), _metrics(report), _pictures(pictures), _statistics(report)]
+    sections += [_slices(report), _data(report), _drift(report), _recipe(report)]
+    sections += [] if pictures else [_commands(report)]
     return Document(
         title=f"{report.verdict.word.capitalize()}: {report.head} against {report.base}",
         lead=f"{report.verdict.why}.",
         sections=[section for section in sections if section is not None],
     )
+
+
+def _rebuilt(report: Report) -> Section | None:
+    lines = [
+        f"{revision} lay in neither the cache nor a remote, and was rebuilt: "
+        + (
+            f"what is compared differs from its dvc.lock in {', '.join(revision.rebuilt)}."
+            if revision.rebuilt
+            else "what came out is what its dvc.lock records."
+        )
+        for revision in (report.base, report.head)
+        if revision.rebuilt is not None
+    ]
+    return Section("Rebuilt", lines) if lines else None
 
 
 def _metrics(report: Report) -> Section | None:
@@ -155,6 +182,24 @@ def _rows_told(answers: Answers) -> str:
     if answers.excluded:
         told += f", without {answers.excluded:,} that the base has learnt from"
     return f"{told}; {answers.alike:,} they answer alike."
+
+
+def _pictures(pictures: Sequence[str]) -> Section | None:
+    line = "Both models on the same rows: broad and grey the base, thin and blue the head."
+    return Section("Plots", [line], picture="".join(pictures)) if pictures else None
+
+
+def _commands(report: Report) -> Section:
+    """How to see plots, for where none can be shown."""
+    names = " ".join(
+        shlex.quote(side.name) for side in (report.base, report.head) if side.commit is not None
+    )
+    lines = [f"As each revision recorded them: dvc plots diff {names}"]
+    if report.models is not None:
+        needed = "" if can_draw() else f" (it needs vl-convert-python: {MEND})"
+        ask = f"perennial compare {names} --html report.html"
+        lines.insert(0, f"Both models' curves on the same rows: {ask}{needed}")
+    return Section("Plots", lines)
 
 
 def _statistics(report: Report) -> Section | None:

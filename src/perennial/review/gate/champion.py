@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from perennial.errors import PerennialError
 from perennial.review.checkout import git
-from perennial.review.revision import MAIN, Revision, at_commit, resolve
+from perennial.review.rebuilt import revision_at
+from perennial.review.revision import MAIN, Revision, resolve
 
 #: The stage of the registry that the champion holds.
 STAGE = "prod"
@@ -82,7 +84,7 @@ def assigned(tags: list[str], name: str, stage: str) -> str | None:
 
 
 def fetch_champion(repository: Path, rev: str, into: Path) -> Revision:
-    """Bring the champion's files.
+    """Bring the champion's files, rebuilt where they lie in neither cache nor remote.
 
     Parameters
     ----------
@@ -98,5 +100,4 @@ def fetch_champion(repository: Path, rev: str, into: Path) -> Revision:
     Revision
         With what could not be had in `absent`.
     """
-    found = at_commit(repository, rev, into)
-    return Revision(rev.removeprefix("refs/tags/"), found.commit, into, found.absent, found.stale)
+    return replace(revision_at(repository, rev, into), name=rev.removeprefix("refs/tags/"))

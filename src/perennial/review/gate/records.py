@@ -12,7 +12,8 @@ from pathlib import Path
 from perennial import yamlfile
 from perennial.review.checkout import Checkout, lies_in, md5
 from perennial.review.clone import clone
-from perennial.review.revision import NEEDED, Revision, at_commit, working_tree
+from perennial.review.rebuilt import revision_at
+from perennial.review.revision import NEEDED, Revision, working_tree
 from perennial.review.verify.staleness import find_stale
 
 #: Nothing can be judged without these.
@@ -44,7 +45,7 @@ def fetch_head(repository: Path, rev: str | None, into: Path) -> Revision:
     """
     if rev is None:
         return working_tree(repository)
-    found = at_commit(repository, rev, into)
+    found = revision_at(repository, rev, into)
     with tempfile.TemporaryDirectory(prefix="perennial-gate-") as folder:
         # Without its data: what is not here is not taken for stale.
         copy = clone(Checkout(repository), str(found.commit), Path(folder).resolve())

@@ -25,6 +25,11 @@ def to_document(verdict: Verdict) -> Document:
     """
     commit = f" ({verdict.champion_commit[:7]})" if verdict.champion_commit else ""
     sections = [_rules(verdict), _remedies(verdict), _looks(verdict), _policy(verdict)]
+    if verdict.champion_differs_in:
+        differs = ", ".join(verdict.champion_differs_in)
+        sections.append(
+            Section("The champion was rebuilt", [f"It differs from its dvc.lock in {differs}."])
+        )
     if verdict.latency:
         sections.append(Section("Latency, which no rule judges", [f"{verdict.latency}."]))
     return Document(

@@ -44,6 +44,9 @@ class Verdict:
         The head's.
     policy_changes : list of str
         In what it differs from the champion's: whoever changes a model may change its policy too.
+    champion_differs_in : tuple of str
+        Outputs of a champion that had to be rebuilt, and came out otherwise than its `dvc.lock`
+        records.
     looks : Looks
         How worn the test set is.
     allow_unchanged : bool
@@ -62,6 +65,7 @@ class Verdict:
     champion_bundle: str | None
     policy: Gate
     policy_changes: list[str]
+    champion_differs_in: tuple[str, ...]
     looks: Looks
     allow_unchanged: bool
     results: list[Result]
@@ -171,6 +175,7 @@ def judge(
             champion_bundle=_known(lambda: digest_of(theirs)),
             policy=policy,
             policy_changes=policy_changes(theirs, policy),
+            champion_differs_in=theirs.rebuilt or (),
             looks=looks,
             allow_unchanged=allow_unchanged,
             results=results,

@@ -165,16 +165,11 @@ def _judged(checkout: Checkout, commit: str, folder: Path, kind: str) -> list[Re
 
 
 def _environment(checkout: Checkout, copy: Checkout, kind: str) -> Path:
-    def read(name: str) -> bytes:
-        try:
-            return (copy.root / name).read_bytes()
-        except FileNotFoundError:
-            raise PerennialError(f"the commit has no {name}") from None
-
+    read = environments.files_of(copy.root)
     if kind == "current":
         return environments.refuse_other_lock(read(str(LOCK)).decode())
     _say("the environment of its lock (minutes the first time)")
-    return environments.of_lock(checkout.root, read).resolve()
+    return environments.of_lock(checkout.root, read)
 
 
 def _record(verdict: Verdict) -> dict[str, Any]:

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from perennial.review.checkout import Checkout, Stage, Tracked, lies_in
 from perennial.review.clone import bring_output, record_outputs
-from perennial.review.environments import clean_variables
+from perennial.review.repro import Failure, differing, repro
 from perennial.review.verify import trace
 from perennial.review.verify.contents import compare
 from perennial.review.verify.definition import Answer, Finding, NotApplicable
 
-_RUNNING = "Running stage '"
 _RECORDS = "records"
 _RECORDED = "recorded"
 
@@ -38,10 +33,8 @@ class Rebuild:
         The environment that stages run with.
     rebuilt : Checkout or None
         The same folder as it was after the run.
-    failed : str or None
-        The stage that failed.
-    said : list of str
-        Its last lines.
+    failure : Failure or None
+        The stage that failed, if one did.
     unrecorded : str or None
         Why no files were recorded.
     """
@@ -51,8 +44,7 @@ class Rebuild:
     folder: Path
     environment: Path
     rebuilt: Checkout | None = None
-    failed: str | None = None
-    said: list[str] = field(default_factory=list)
+    failure: Failure | None = None
     unrecorded: str | None = None
 
 
@@ -81,54 +73,21 @@ def rebuild(original: Checkout, clone: Checkout, folder: Path, environment: Path
     shell = trace.recording_shell(folder / _RECORDS)
     if isinstance(shell, str):
         found.unrecorded = shell
-    command = [str(environment / "bin/python"), "-m", "dvc", "repro", "--force", "--no-run-cache"]
-    with subprocess.Popen(
-        command,
-        cwd=clone.root,
-        env=_variables(folder, environment, shell),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        stdin=subprocess.DEVNULL,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            stage, last = _follow(process)
-        except BaseException:
-            os.killpg(process.pid, signal.SIGKILL)
-            raise
-    if process.returncode:
-        found.failed, found.said = stage, last
+    found.failure = repro(
+        clone.root,
+        folder,
+        environment,
+        _say,
+        "--force",
+        "--no-run-cache",
+        shell=shell if isinstance(shell, Path) else None,
+    )
     found.rebuilt = Checkout(clone.root)
     return found
 
 
-def _follow(process: subprocess.Popen[str]) -> tuple[str, list[str]]:
-    assert process.stdout is not None
-    stage, last = "dvc repro", deque[str](maxlen=8)
-    for line in process.stdout:
-        if line.startswith(_RUNNING):
-            stage = line.removeprefix(_RUNNING).partition("'")[0]
-            print(f"verify: rebuilding {stage}", file=sys.stderr, flush=True)
-            last.clear()
-        elif line.strip():
-            last.append(line.rstrip())
-    return stage, list(last)
-
-
-def _variables(folder: Path, environment: Path, shell: Path | str) -> dict[str, str]:
-    of_dvc = {
-        f"DVC_{name}_DIR": str(folder / "dvc" / name)
-        for name in ("GLOBAL_CONFIG", "SYSTEM_CONFIG", "SITE_CACHE")
-    }
-    return {
-        **clean_variables(),
-        **of_dvc,
-        "DVC_NO_ANALYTICS": "1",
-        "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
-        **({"SHELL": str(shell)} if isinstance(shell, Path) else {}),
-    }
+def _say(stage: str) -> None:
+    print(f"verify: rebuilding {stage}", file=sys.stderr, flush=True)
 
 
 def find_failed(found: Rebuild) -> list[Finding]:
@@ -144,7 +103,8 @@ def find_failed(found: Rebuild) -> list[Finding]:
     list of Finding
         The stage and its last words.
     """
-    return [Finding(found.failed, "\n".join(found.said))] if found.failed else []
+    failure = found.failure
+    return [Finding(failure.stage, "\n".join(failure.said))] if failure else []
 
 
 def find_differences(found: Rebuild) -> Answer:
@@ -160,31 +120,21 @@ def find_differences(found: Rebuild) -> Answer:
     list of Finding or NotApplicable
         One for each output that differs, in the order in which the stages run.
     """
-    if found.failed or found.rebuilt is None:
+    if found.failure or found.rebuilt is None:
         return NotApplicable("the rebuild did not come to its end")
-    after = {out.path: out for stage in found.rebuilt.stages for out in stage.outs}
     return [
         Finding(stage.name, f"{out.path}: {words}")
-        for stage, out in _differing(found.clone.stages, after)
-        for words in _told(found, out, after.get(out.path))
+        for stage, out, new in differing(found.clone.stages, found.rebuilt.stages)
+        for words in _told(found, out, new)
     ]
 
 
-def _differing(stages: list[Stage], after: dict[str, Tracked]) -> list[tuple[Stage, Tracked]]:
-    return [
-        (stage, out)
-        for stage in stages
-        for out in stage.outs
-        if out.oid != getattr(after.get(out.path), "oid", None)
-    ]
-
-
-def _told(found: Rebuild, out: Tracked, new: Tracked | None) -> list[str]:
+def _told(found: Rebuild, out: Tracked, new: str | None) -> list[str]:
     if out.oid is None or new is None:
-        return [f"recorded {out.oid or 'nowhere'}, rebuilt {new.oid if new else 'not at all'}"]
+        return [f"recorded {out.oid or 'nowhere'}, rebuilt {new or 'not at all'}"]
     old = bring_output(found.original, found.clone, out, found.folder / _RECORDED)
     words = compare(old, found.clone.root / out.path) if old else []
-    return words or [f"recorded {out.oid}, rebuilt {new.oid}; the recorded one is not here"]
+    return words or [f"recorded {out.oid}, rebuilt {new}; the recorded one is not here"]
 
 
 def find_undeclared(found: Rebuild) -> Answer:
