@@ -2,13 +2,14 @@
 # ARGS=… goes to the command: make test ARGS="-k contract", make repro ARGS=--force.
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test check format deps documents reproduce lock environment build-environment clean
+.PHONY: help repro resolve-lock test check format deps documents reproduce lock environment \
+	build-environment clean
 
 ARGS ?=
 
 # `python` and `dvc` are those of .venv, for stages and for whatever they start.
 IN_VENV = PATH="$$PWD/.venv/bin:$$PATH"
-CODE = src benchmarks docs/pictures docs/tables
+CODE = src benchmarks scripts docs/pictures docs/tables
 LOCK = uv pip compile --no-config --quiet --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
@@ -18,6 +19,9 @@ help:  ## List the targets
 repro: build-environment  ## Run the pipeline: collect, prepare, train, evaluate, export
 	@$(IN_VENV) dvc repro $(ARGS)
 	@$(IN_VENV) python -m perennial.summary
+
+resolve-lock: build-environment  ## In a merge: compute dvc.lock and metrics/ anew, where they conflict
+	@$(IN_VENV) python scripts/resolve_lock.py
 
 test: environment  ## Run the tests
 	@$(IN_VENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
