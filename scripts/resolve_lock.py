@@ -145,10 +145,12 @@ def resolve() -> None:
     start_from_one_side(unmerged)
     compute()
     git("add", "--", LOCK, METRICS, PIPELINE)
-    print(f"resolve-lock: computed from the merged tree, and staged: {', '.join(unmerged)}")
+    print(
+        f"resolve-lock: {len(unmerged)} conflicts resolved: computed from the merged tree, staged"
+    )
     for path in unmerged:
         if path.startswith(METRICS) and not is_output(path):
-            print(f"resolve-lock: {path} is no stage's output; our side's was kept: make it anew")
+            print(f"resolve-lock: {path} is no stage's output, and is our side's: make it anew")
     print("resolve-lock: look at `git diff --cached`, then give `git commit`")
 
 
