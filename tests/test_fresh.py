@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from perennial import jsonfile, manifest
-from perennial.fresh import SHUT_OUT, ask_samples
+from perennial.fresh import SHUT_OUT, ask_samples, start
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -24,13 +24,18 @@ def folder(iris: Project, tmp_path: Path) -> Path:
     return Path(shutil.copytree(iris.root / "models/bundle", tmp_path / "a bundle"))
 
 
+def fault_of(folder: Path) -> str | None:
+    with start(folder, "treelite") as process:
+        return ask_samples(process)
+
+
 def sign(folder: Path) -> None:
     """Make the manifest agree with the files."""
     manifest.write(folder, jsonfile.read(folder / "manifest.json"))
 
 
 def test_a_sound_bundle_has_no_fault(folder: Path) -> None:
-    assert ask_samples(folder) is None
+    assert fault_of(folder) is None
 
 
 def test_an_answer_that_is_not_on_record_is_told(folder: Path) -> None:
@@ -38,7 +43,7 @@ def test_an_answer_that_is_not_on_record_is_told(folder: Path) -> None:
     samples["cases"][1]["response"]["probabilities"]["setosa"] += 1e-9
     jsonfile.write(folder / "sample.json", samples)
     sign(folder)
-    fault = ask_samples(folder)
+    fault = fault_of(folder)
     assert fault is not None
     assert fault.startswith("sample 1: answered {")
     assert "on record is {" in fault
@@ -50,12 +55,12 @@ def test_a_changed_model_is_told(folder: Path) -> None:
     program["decision"]["classes"].reverse()
     jsonfile.write(path, program)
     sign(folder)
-    assert "sample 0: answered" in (ask_samples(folder) or "")
+    assert "sample 0: answered" in (fault_of(folder) or "")
 
 
 def test_a_bundle_that_is_not_whole_is_told(folder: Path) -> None:
     (folder / "compiled/model.tl").unlink()
-    assert "compiled/model.tl: missing; the manifest lists it" in (ask_samples(folder) or "")
+    assert "compiled/model.tl: missing; the manifest lists it" in (fault_of(folder) or "")
 
 
 @pytest.mark.parametrize("package", SHUT_OUT)
@@ -71,7 +76,8 @@ def test_an_engine_that_needs_what_production_lacks_fails(
     engine.write_text(text.replace(marked, f"        import {package}\n{marked}"))
     code = (
         "import sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
-        "from perennial.fresh import ask_samples; print(ask_samples(Path(sys.argv[2])))"
+        "from perennial.fresh import ask_samples, start\n"
+        "with start(Path(sys.argv[2]), 'treelite') as process: print(ask_samples(process))"
     )
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "src", folder],
@@ -82,13 +88,19 @@ def test_an_engine_that_needs_what_production_lacks_fails(
     assert done.stdout.startswith(f"ModuleNotFoundError: import of {package} halted")
 
 
+def test_a_bundle_that_was_never_packed_leaves_no_process(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), start(tmp_path, "treelite") as process:
+        raise KeyError
+    assert process.returncode is not None
+
+
 def test_neither_environment_nor_folder_lends_the_process_a_module(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "treelite.py").write_text("raise SystemExit('the wrong treelite')")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
-    assert ask_samples(folder) is None
+    assert fault_of(folder) is None
 
 
 def test_what_is_shut_out_looks_as_if_it_were_not_installed() -> None:

@@ -136,7 +136,7 @@ def estimate(
     """
     design = _design(scorer.rows, blocks, resamples, confidence, seed)
     values = evaluate(scorer, only=only)
-    (drawn,) = _replicates((scorer,), design)
+    (drawn,) = _replicates((scorer,), design, values)
     _refuse_undefined(scorer, drawn, values)
     return {
         metric.name: _interval(metric, values[metric.name], drawn[metric.name], design)
@@ -183,7 +183,7 @@ def estimate_difference(
         )
     design = _design(head.rows, blocks, resamples, confidence, seed)
     of_head, of_base = evaluate(head, only=only), evaluate(base, only=only)
-    drawn_head, drawn_base = _replicates((head, base), design)
+    drawn_head, drawn_base = _replicates((head, base), design, of_head)
     _refuse_undefined(head, drawn_head, of_head)
     _refuse_undefined(base, drawn_base, of_base)
     return {
@@ -276,17 +276,19 @@ def _draws(groups: int, resamples: int, seed: int, chunk: int) -> Iterator[IntAr
         yield np.bincount(drawn.ravel(), minlength=size * groups).reshape(size, groups)
 
 
-def _replicates(scorers: tuple[Scorer, ...], design: _Design) -> list[dict[str, FloatArray]]:
+def _replicates(
+    scorers: tuple[Scorer, ...], design: _Design, wanted: Collection[str]
+) -> list[dict[str, FloatArray]]:
     """Each scorer's metrics (resamples,) on the same draws."""
     _keep_freed_memory()
-    ready = [scorer.over(design.codes) for scorer in scorers]
+    ready = [scorer.over(design.codes, wanted) for scorer in scorers]
     chunk = max(1, CHUNK_SIZE // len(design.codes))
     parts = [
         [evaluate_counts(counts) for evaluate_counts in ready]
         for counts in _draws(design.groups, design.resamples, design.seed, chunk)
     ]
     return [
-        {name: np.concatenate([part[i][name] for part in parts]) for name in parts[0][i]}
+        {name: np.concatenate([part[i][name] for part in parts]) for name in wanted}
         for i in range(len(scorers))
     ]
 

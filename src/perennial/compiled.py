@@ -167,14 +167,18 @@ def from_files(files: Mapping[str, bytes], threads: int = 1) -> CompiledModel:
 
 
 def _engine(described: Mapping[str, Any], files: Mapping[str, bytes], threads: int) -> Engine:
-    module, name = _ENGINES[described["name"]]
+    engine: Engine = engine_type(described["name"]).load(files, described["options"], threads)
+    return engine
+
+
+def engine_type(name: str) -> Any:
+    """Import an engine, or say with an `EngineMissingError` which requirements it lacks."""
+    module, attribute = _ENGINES[name]
     try:
-        kind = getattr(importlib.import_module(module), name)
+        return getattr(importlib.import_module(module), attribute)
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
         raise EngineMissingError(
-            f"its engine, {described['name']}, needs {package}, which is not installed here: "
-            f"pip install --require-hashes -r {requirements_of(described['name'])}"
+            f"its engine, {name}, needs {package}, which is not installed here: "
+            f"pip install --require-hashes -r {requirements_of(name)}"
         ) from None
-    engine: Engine = kind.load(files, described["options"], threads)
-    return engine

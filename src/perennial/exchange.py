@@ -196,8 +196,8 @@ def _leads(
 ) -> dict[str, FloatArray]:
     count = int(codes.max()) + 1
     # Cells: each block as the head answers it, then each as the base does.
-    evaluate = scorer.over(np.concatenate([codes, codes + count]))
     drawn: dict[str, list[FloatArray]] = {metric.name: [] for metric in metrics}
+    evaluate = scorer.over(np.concatenate([codes, codes + count]), drawn)
     for is_exchanged in _exchanges(count, exchanges, seed, max(1, CHUNK_SIZE // (2 * len(codes)))):
         ours = evaluate(np.concatenate([1 - is_exchanged, is_exchanged], axis=1))
         theirs = evaluate(np.concatenate([is_exchanged, 1 - is_exchanged], axis=1))

@@ -22,41 +22,64 @@ SHUT_OUT = ("sklearn", "pandas", "joblib", "dvc", "pyarrow", "pydantic")
 #: What an engine needs of them.
 NEEDED = {"skops": {"sklearn", "joblib"}}
 
+#: What tells the process that the bundle is packed. Its input ends without where packing failed.
+_GO = "go"
+
 _SOURCE = Path(__file__).resolve().parent.parent
 
 
-def ask_samples(folder: Path) -> str | None:
-    """Start a fresh process that loads a bundle and asks it the requests of its `sample.json`.
+def start(folder: Path, engine: str) -> subprocess.Popen[str]:
+    """Start a fresh process that will ask a bundle the requests of its `sample.json`.
+
+    It imports what the engine needs, and waits: the bundle may be packed meanwhile.
 
     Parameters
     ----------
     folder : Path
-        The bundle.
+        Where the bundle will be.
+    engine : str
+        The engine that its manifest will name.
 
     Returns
     -------
-    str or None
-        What went wrong; None if every answer was the one on record.
+    subprocess.Popen
+        For `ask_samples`. As a context manager it leaves no process behind.
     """
     # -I: no environment variable and no current folder may lend the process a module.
-    start = (
+    code = (
         # As `src/__main__.py` does: a process this short leaves no garbage worth a search.
         f"import gc, sys; gc.disable(); sys.path.insert(0, {str(_SOURCE)!r}); "
         "import perennial.fresh as f; f.main(); gc.freeze()"
     )
     # A bundle that is not published yet is not signed either.
     environment = {key: text for key, text in os.environ.items() if key != PUBLIC_KEY}
-    done = subprocess.run(
-        [sys.executable, "-I", "-c", start, str(folder)],
-        capture_output=True,
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", code, str(folder), engine],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-        stdin=subprocess.DEVNULL,
         env=environment,
     )
-    if done.returncode == 0:
+
+
+def ask_samples(process: subprocess.Popen[str]) -> str | None:
+    """Let a process of `start` ask the bundle, which is there by now.
+
+    Parameters
+    ----------
+    process : subprocess.Popen
+        What `start` gave.
+
+    Returns
+    -------
+    str or None
+        What went wrong; None if every answer was the one on record.
+    """
+    _, told = process.communicate(_GO)
+    if process.returncode == 0:
         return None
-    return (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
+    return (told.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
 
 
 class _Missing(MetaPathFinder):
@@ -76,16 +99,19 @@ class _Missing(MetaPathFinder):
 
 def main() -> None:
     """Ask the bundle named on the command line; the body of the fresh process."""
+    folder, engine = sys.argv[1:]
+    sys.meta_path.insert(0, _Missing(set(SHUT_OUT) - NEEDED.get(engine, set())))
     from perennial import jsonfile
     from perennial.bundle import load
+    from perennial.compiled import engine_type
     from perennial.manifest import MANIFEST
 
-    # Read twice, but only to know what to shut out before anything is imported.
-    manifest = jsonfile.read(Path(sys.argv[1]) / MANIFEST)
-    needed = NEEDED.get(manifest["engine"], set())
-    sys.meta_path.insert(0, _Missing(set(SHUT_OUT) - needed))
+    engine_type(engine)
+    if sys.stdin.read(len(_GO)) != _GO:
+        sys.exit("the bundle was not packed")
     # Made a moment ago by this repository, of types that `train.trusted` confirmed.
-    bundle = load(sys.argv[1], trusted=manifest.get("trusted", ()))
+    trusted = jsonfile.read(Path(folder) / MANIFEST).get("trusted", ())
+    bundle = load(folder, trusted=trusted)
     cases = jsonfile.loads(bundle.files["sample.json"])["cases"]
     answers = bundle.respond([case["request"] for case in cases])
     for number, (case, found) in enumerate(zip(cases, answers, strict=True)):

@@ -87,8 +87,8 @@ def distribution(values: Array, kind: str) -> dict[str, Any]:
     if kind == "text" or not len(known):
         return found
     if kind in {"category", "boolean"}:
-        counts = Counter(_name(value) for value in raw_values(known, kind))
-        ranked = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        counts = ((_name(value), count) for value, count in Counter(known.tolist()).items())
+        ranked = sorted(counts, key=lambda item: (-item[1], item[0]))
         top = dict(ranked[:MOST_CATEGORIES])
         return {**found, "categories": top, "other": len(known) - sum(top.values())}
     numbers = known.astype(np.int64) if kind == "datetime" else known
@@ -99,8 +99,8 @@ def distribution(values: Array, kind: str) -> dict[str, Any]:
 
 
 def _name(value: Any) -> str:
-    # A boolean as JSON and the scored table write it.
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    # A boolean, a column's 0.0 or 1.0, as JSON and the scored table write it.
+    return str(bool(value)).lower() if isinstance(value, float) else str(value)
 
 
 def typical(values: Array, kind: str) -> Any:

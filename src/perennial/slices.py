@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perennial.columns import Columns, is_missing
+from perennial.columns import Columns, missing_in
 from perennial.errors import PerennialError
 
 Array = NDArray[Any]
@@ -70,14 +70,14 @@ def slices(columns: Columns, types: dict[str, str], chosen: list[str]) -> Iterat
 
 
 def _by_value(values: Array) -> Iterator[tuple[str, Array]]:
-    texts = np.array([_text(value) for value in values], dtype=object)
-    for text in sorted(set(texts)):
-        yield text, texts == text
+    missing = missing_in(values)
+    parts = {_text(value): values == value for value in set(values[~missing].tolist())}
+    if missing.any():
+        parts["(missing)"] = missing
+    yield from sorted(parts.items())
 
 
 def _text(value: Any) -> str:
-    if is_missing(value):
-        return "(missing)"
     return str(bool(value)).lower() if isinstance(value, float) else str(value)
 
 

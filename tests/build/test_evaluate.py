@@ -276,10 +276,10 @@ class TestStage:
 
     def test_it_says_how_good_the_model_is_and_how_surely(self, project: Project) -> None:
         done = project.stage("evaluate", check=True)
-        (row,) = [row for row in figures(project)["detail"] if row["metric"] == "log_loss"]
+        detail = figures(project, "validation")["detail"]
+        (row,) = [row for row in detail if row["metric"] == "log_loss"]
         assert done.stdout == (
             f"evaluate: log_loss {row['value']:.4f} ({row['low']:.4f} to {row['high']:.4f}) on "
-            f"{scored(project).num_rows} test rows; validation "
-            f"{figures(project, 'validation')['log_loss']:.4f} on 32 rows\n"
+            f"32 validation rows; {scored(project).num_rows} test rows scored\n"
         )
         assert done.stderr == ""

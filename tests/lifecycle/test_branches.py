@@ -77,9 +77,9 @@ def test_a_clone_runs_its_own_code(editable: Project, tmp_path: Path) -> None:
 
     clone.commit("its run")
     found = json.loads(clone.dvc("metrics", "diff", "origin/main", "HEAD", "--json").stdout)
-    changed = found["metrics/evaluate.json"]
+    changed = found["metrics/validation.json"]
     assert changed.keys() == {"accuracy", "marker"}
-    before = json.loads((editable.root / "metrics/evaluate.json").read_text())["accuracy"]
+    before = json.loads((editable.root / "metrics/validation.json").read_text())["accuracy"]
     assert (changed["accuracy"]["old"], changed["accuracy"]["new"]) == (before, 0.25)
     assert changed["accuracy"]["diff"] == pytest.approx(0.25 - before)
     assert "accuracy" in clone.dvc("metrics", "diff", "origin/main").stdout
@@ -92,4 +92,4 @@ def test_queued_experiments_run_the_code_they_were_queued_with(editable: Project
     editable.dvc("exp", "run", "--run-all", "--jobs", "1")
     assert marker(editable) is None, "the workspace stays as it was"
     found = json.loads(editable.dvc("metrics", "diff", "HEAD", "queued", "--json").stdout)
-    assert found["metrics/evaluate.json"]["marker"]["new"] == 0.125
+    assert found["metrics/validation.json"]["marker"]["new"] == 0.125

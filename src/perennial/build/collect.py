@@ -7,6 +7,7 @@ and the parameters.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from perennial.sources import files, flights
 from perennial.tables.conform import conform
 from perennial.tables.order import canonical
 from perennial.tables.origin import Origin
+from perennial.threads import thread_count
 
 RAW = Path("data/raw")
 
@@ -93,5 +95,7 @@ def write(found: dict[str, pa.Table], folder: Path = RAW) -> None:
     """
     with publishing(folder) as partial:
         partial.mkdir()
-        for period, rows in found.items():
-            parquet.write(partial / f"{period}.parquet", rows)
+        paths = [partial / f"{period}.parquet" for period in found]
+        # Compression needs no interpreter: a file a core.
+        with ThreadPoolExecutor(thread_count()) as pool:
+            list(pool.map(parquet.write, paths, found.values()))

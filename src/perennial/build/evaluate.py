@@ -95,15 +95,12 @@ def main() -> None:
         jsonfile.write(parts, list(found), decimals=jsonfile.DECIMALS)
         folder.mkdir()
         write_plots(folder, test, contract, importances)
-    figure, held_out = (
-        next(row for row in judged[name]["detail"] if row["metric"] == primary.name)
-        for name in ("test", "validation")
-    )
+    # Not the test rows' figure: every experiment prints this line.
+    (figure,) = (row for row in judged["validation"]["detail"] if row["metric"] == primary.name)
     print(
         f"evaluate: {primary.name} {figure['value']:.4f} ({figure['low']:.4f} to "
-        f"{figure['high']:.4f}) on {test.table.num_rows:,} test rows; "
-        f"validation {held_out['value']:.4f} on "
-        f"{validation.table.num_rows:,} rows"
+        f"{figure['high']:.4f}) on {validation.table.num_rows:,} validation rows; "
+        f"{test.table.num_rows:,} test rows scored"
     )
 
 
@@ -234,19 +231,20 @@ def judged_slices(
         if len(part.rows) < params.slice_min_rows:
             yield {**entry, "why_not": f"fewer than {params.slice_min_rows} rows"}
             continue
-        sample = side.sample.part(part.rows)
-        scorer = scorer_of(
-            contract.task,
-            sample.target,
-            side.answers["model"][part.rows],
-            side.thresholds["model"],
-        )
         try:
-            found = judge(scorer, sample, params, only=[primary.name])
+            found = _judged_part(side, part.rows, contract, params, primary)
         except SampleError as error:
             yield {**entry, "why_not": error.what}
         else:
-            yield {**entry, **_figures(found[primary.name], params.confidence)}
+            yield {**entry, **_figures(found, params.confidence)}
+
+
+def _judged_part(
+    side: Answered, rows: Array, contract: Contract, params: Evaluate, primary: Metric
+) -> Estimate:
+    sample, answers = side.sample.part(rows), side.answers["model"][rows]
+    scorer = scorer_of(contract.task, sample.target, answers, side.thresholds["model"])
+    return judge(scorer, sample, params, only=[primary.name])[primary.name]
 
 
 def importance_of(

@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from perennial import compiled as compiled_model
-from perennial import jsonfile, parquet
+from perennial import fresh, jsonfile, parquet
 from perennial.arrow import without_pandas
 from perennial.bundle import COMPILED, Bundle
 from perennial.card import model_card
@@ -19,7 +19,6 @@ from perennial.compiled import CompiledModel, requirements_of
 from perennial.contract import CONTRACT, Contract, read_contract
 from perennial.environment import LOCK, pinned
 from perennial.errors import PerennialError
-from perennial.fresh import ask_samples
 from perennial.manifest import FORMAT, sha256
 from perennial.manifest import write as write_manifest
 from perennial.outputs import publishing
@@ -62,12 +61,13 @@ def main() -> None:
     """Read what the other stages made, pack the bundle, try it, and publish it."""
     without_pandas()
     facts = read_facts()
-    with publishing(BUNDLE) as folder:
+    engine = facts.model.engine_name
+    with publishing(BUNDLE) as folder, fresh.start(folder, engine) as process:
         (folder / COMPILED).mkdir(parents=True)
         for path in sorted(MODEL.iterdir()):
             shutil.copyfile(path, folder / COMPILED / path.name)
         pack(folder, facts)
-        failure = ask_samples(folder)
+        failure = fresh.ask_samples(process)
         if failure is not None:
             raise PerennialError(
                 f"a fresh process could not use the bundle: {failure}",
@@ -77,7 +77,7 @@ def main() -> None:
     samples = min(facts.params.export.samples, facts.scored.num_rows)
     size = sum(path.stat().st_size for path in BUNDLE.rglob("*") if path.is_file())
     print(
-        f"export: {BUNDLE}, {size / 1e6:.1f} MB, engine {facts.model.engine_name}; "
+        f"export: {BUNDLE}, {size / 1e6:.1f} MB, engine {engine}; "
         f"{samples} samples answered in a fresh process"
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,13 @@ from perennial.estimators import (
     traits,
 )
 from perennial.model import Model, method_of
+from perennial.optional import pandas_hidden
 from perennial.outputs import publishing_all
 from perennial.params.build import BuildParams, read_params
 from perennial.params.train import Train
 from perennial.parity import Parity, adversarial_columns, at_split_points, prove_parity
 from perennial.preprocessing import fit_program
-from perennial.program import Category
+from perennial.program import Category, Program
 from perennial.progress import Progress
 from perennial.search import Trial, folds, run_search
 from perennial.target import target_of
@@ -86,7 +88,9 @@ def main() -> None:
     params, contract = read_params(), read_contract()
     train = rows_of(parquet.read(TRAIN), contract)
     validation = rows_of(parquet.read(VALIDATION), contract)
-    with publishing_all(*OUTPUTS) as (joblib_file, compiled, baseline, report):
+    # To ask whether an array is a table of pandas, scikit-learn imports pandas.
+    hidden = pandas_hidden() if params.train.estimator.startswith("sklearn.") else nullcontext()
+    with hidden, publishing_all(*OUTPUTS) as (joblib_file, compiled, baseline, report):
         trained = train_all(train, validation, contract, params, threads=thread_count())
         pickling.dump(trained.model, joblib_file)
         for folder, model in ((compiled, trained.compiled), (baseline, trained.linear)):
@@ -195,16 +199,16 @@ def fit(
     fitted = fit_program(
         train.columns, train.target, contract, known, chosen, standardise=known.scale
     )
-    steps = fitted.program.steps
-    native = {step.column for step in steps if type(step) is Category}
-    places = [place for place, name in enumerate(fitted.program.origin) if name in native]
-    arguments = declare_categories(estimator, places, fitted.matrix.shape[1])
-    trials = _search(estimator, fitted.matrix, train, contract.task, params, threads, arguments)
-    if trials:
-        estimator.set_params(**max(trials, key=lambda trial: trial.score).params)
-        refuse_without_engine(estimator, contract.task, chosen.engine)
+    arguments = declare_categories(estimator, _native(fitted.program), fitted.matrix.shape[1])
+    trials = _tune(estimator, fitted.matrix, train, contract.task, params, threads, arguments)
     _fit(estimator, fitted.matrix, train.target, arguments, threads)
     return Model(fitted.program, estimator, Decision(list(contract.classes))), trials
+
+
+def _native(program: Program) -> list[int]:
+    """The matrix columns that hold codes of categories."""
+    native = {step.column for step in program.steps if type(step) is Category}
+    return [place for place, name in enumerate(program.origin) if name in native]
 
 
 def _refuse_uncalibrated(estimator: Any, task: Task, params: Train) -> None:
@@ -217,7 +221,7 @@ def _refuse_uncalibrated(estimator: Any, task: Task, params: Train) -> None:
         )
 
 
-def _search(
+def _tune(
     estimator: Any,
     matrix: Array,
     train: Rows,
@@ -229,7 +233,7 @@ def _search(
     search, seed = params.train.search, params.train.seed
     if search is None:
         return []
-    return run_search(
+    trials = run_search(
         estimator,
         matrix,
         train.target,
@@ -241,6 +245,9 @@ def _search(
         threads=threads,
         fit_arguments=arguments,
     )
+    estimator.set_params(**max(trials, key=lambda trial: trial.score).params)
+    refuse_without_engine(estimator, task, params.train.engine)
+    return trials
 
 
 def _fit(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from perennial.metrics.definition import (
     boolean_column,
     float_column,
     same_rows,
+    select,
 )
 from perennial.metrics.ranking import Ranking, Tally, ratio
 from perennial.metrics.sums import block_totals, equal_mass_starts, natural_log
@@ -98,8 +100,9 @@ class BinaryScores:
         """The number of rows."""
         return len(self.target)
 
-    def over(self, blocks: IntArray) -> Evaluate:
+    def over(self, blocks: IntArray, only: Collection[str] | None = None) -> Evaluate:
         """Prepare for weights that are constant within blocks; see `Scorer.over`."""
+        wanted = [metric.name for metric in select(METRICS, only)]
         ordered_blocks = self._ordered(blocks)
         excess = self._ordered(self.target - self.probability)
         loss = block_totals(blocks, -natural_log(true_probability(self.target, self.probability)))
@@ -109,14 +112,15 @@ class BinaryScores:
             weights = np.take(counts, ordered_blocks, axis=1)
             tally = self._ranking.tally(weights)
             rows = tally.row_total
-            return {
-                "roc_auc": self._ranking.roc_auc(tally),
-                "average_precision": self._ranking.average_precision(tally),
-                "log_loss": ratio(loss(counts), rows),
-                "brier": ratio(squares(counts), rows),
-                "calibration_error": ratio(self._miscalibrated(weights * excess), rows),
+            ways: dict[str, Callable[[], FloatArray]] = {
+                "roc_auc": lambda: self._ranking.roc_auc(tally),
+                "average_precision": lambda: self._ranking.average_precision(tally),
+                "log_loss": lambda: ratio(loss(counts), rows),
+                "brier": lambda: ratio(squares(counts), rows),
+                "calibration_error": lambda: ratio(self._miscalibrated(weights * excess), rows),
                 **self._decisions(tally),
             }
+            return {name: ways[name]() for name in wanted}
 
         return evaluate
 
@@ -151,14 +155,14 @@ class BinaryScores:
         by_bin = np.add.reduceat(weighted_excess, self._bin_starts, axis=1)
         return np.asarray(np.abs(by_bin).sum(axis=1))
 
-    def _decisions(self, tally: Tally) -> dict[str, FloatArray]:
+    def _decisions(self, tally: Tally) -> dict[str, Callable[[], FloatArray]]:
         hits = tally.positives[:, self._hits]
         predicted = tally.rows[:, self._predicted]
         actual = tally.positive_total
         return {
-            "precision": ratio(hits, predicted),
-            "recall": ratio(hits, actual),
-            "f1": ratio(2 * hits, predicted + actual),
+            "precision": lambda: ratio(hits, predicted),
+            "recall": lambda: ratio(hits, actual),
+            "f1": lambda: ratio(2 * hits, predicted + actual),
         }
 
 

@@ -87,18 +87,20 @@ class Scorer(Protocol):
     def rows(self) -> int:
         """The number of rows in the sample."""
 
-    def over(self, blocks: IntArray) -> Evaluate:
+    def over(self, blocks: IntArray, only: Collection[str] | None = None) -> Evaluate:
         """Prepare for weights that are constant within blocks.
 
         Parameters
         ----------
         blocks
             (rows,): the block of each row, numbered 0 to the number of blocks less one.
+        only
+            The names of the metrics wanted; None means all.
 
         Returns
         -------
         Evaluate
-            A function of counts (resamples, blocks).
+            A function of counts (resamples, blocks) to the metrics wanted.
         """
 
     def explain(self, metric: str) -> tuple[str, str]:
@@ -139,7 +141,7 @@ def evaluate(
     {'mae': 1.0, 'bias': -0.3333333333333333}
     """
     names = [metric.name for metric in select(scorer.metrics, only)]
-    values = _weighted(scorer, weights)
+    values = _weighted(scorer, weights, names)
     for name in names:
         if np.isnan(values[name][0]):
             raise MetricError(name, *scorer.explain(name))
@@ -161,15 +163,15 @@ def select(metrics: tuple[Metric, ...], only: Collection[str] | None) -> tuple[M
     return tuple(metric for metric in metrics if only is None or metric.name in only)
 
 
-def _weighted(scorer: Scorer, weights: IntArray | None) -> dict[str, FloatArray]:
+def _weighted(scorer: Scorer, weights: IntArray | None, names: list[str]) -> dict[str, FloatArray]:
     if weights is None:
         one_block = np.zeros(scorer.rows, dtype=np.int64)
-        return scorer.over(one_block)(np.ones((1, 1), dtype=np.int64))
+        return scorer.over(one_block, names)(np.ones((1, 1), dtype=np.int64))
     checked = integer_column("weights", weights)
     same_rows("weights", checked, scorer.rows)
     if checked.min() < 0:
         raise ValueError(f"weights: must not be negative, got {checked.min()}")
-    return scorer.over(np.arange(scorer.rows))(checked[np.newaxis, :])
+    return scorer.over(np.arange(scorer.rows), names)(checked[np.newaxis, :])
 
 
 def float_column(name: str, values: npt.ArrayLike) -> FloatArray:

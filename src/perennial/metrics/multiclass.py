@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +16,7 @@ from perennial.metrics.definition import (
     finite,
     integer_column,
     same_rows,
+    select,
 )
 from perennial.metrics.ranking import Ranking, ratio
 from perennial.metrics.sums import block_totals, cumulative, natural_log
@@ -92,8 +93,9 @@ class MulticlassScores:
         """The number of rows."""
         return len(self.target)
 
-    def over(self, blocks: IntArray) -> Evaluate:
+    def over(self, blocks: IntArray, only: Collection[str] | None = None) -> Evaluate:
         """Prepare for weights that are constant within blocks; see `Scorer.over`."""
+        wanted = [metric.name for metric in select(METRICS, only)]
         right = self.predicted_ == self.target
         actual = class_totals(blocks, self.target, self.classes)
         predicted = class_totals(blocks, self.predicted_, self.classes)
@@ -101,16 +103,21 @@ class MulticlassScores:
         loss = block_totals(blocks, -natural_log(self._true_probability()))
         areas = [_area(ranking, blocks) for ranking in self._rankings]
 
+        def roc_auc(counts: IntArray) -> FloatArray:
+            by_class = np.stack([area(counts) for area in areas], axis=1)
+            return np.asarray(by_class.mean(axis=1))
+
         def evaluate(counts: IntArray) -> dict[str, FloatArray]:
             truth, guess, hits = actual(counts), predicted(counts), correct(counts)
             rows = truth.sum(axis=1)
-            return {
-                "accuracy": ratio(hits.sum(axis=1), rows),
-                "balanced_accuracy": ratio(hits, truth).mean(axis=1),
-                "f1_macro": ratio(2 * hits, truth + guess).mean(axis=1),
-                "log_loss": ratio(loss(counts), rows),
-                "roc_auc": np.stack([area(counts) for area in areas], axis=1).mean(axis=1),
+            ways: dict[str, Callable[[], FloatArray]] = {
+                "accuracy": lambda: ratio(hits.sum(axis=1), rows),
+                "balanced_accuracy": lambda: ratio(hits, truth).mean(axis=1),
+                "f1_macro": lambda: ratio(2 * hits, truth + guess).mean(axis=1),
+                "log_loss": lambda: ratio(loss(counts), rows),
+                "roc_auc": lambda: roc_auc(counts),
             }
+            return {name: ways[name]() for name in wanted}
 
         return evaluate
 

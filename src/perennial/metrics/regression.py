@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,7 @@ from perennial.metrics.definition import (
     Metric,
     float_column,
     same_rows,
+    select,
 )
 from perennial.metrics.ranking import ratio
 from perennial.metrics.sums import block_totals
@@ -82,8 +83,9 @@ class RegressionScores:
         """The number of rows."""
         return len(self.target)
 
-    def over(self, blocks: IntArray) -> Evaluate:
+    def over(self, blocks: IntArray, only: Collection[str] | None = None) -> Evaluate:
         """Prepare for weights that are constant within blocks; see `Scorer.over`."""
+        wanted = [metric.name for metric in select(METRICS, only)]
         size = block_totals(blocks, np.ones(self.rows))
         error = block_totals(blocks, self.error_)
         absolute = block_totals(blocks, np.abs(self.error_))
@@ -93,13 +95,14 @@ class RegressionScores:
 
         def evaluate(counts: IntArray) -> dict[str, FloatArray]:
             rows, squares = size(counts), square(counts)
-            return {
-                "mae": ratio(absolute(counts), rows),
-                "rmse": np.sqrt(ratio(squares, rows)),
-                "r2": 1 - ratio(squares, spread(counts)),
-                "median_absolute_error": median(counts),
-                "bias": ratio(error(counts), rows),
+            ways: dict[str, Callable[[], FloatArray]] = {
+                "mae": lambda: ratio(absolute(counts), rows),
+                "rmse": lambda: np.sqrt(ratio(squares, rows)),
+                "r2": lambda: 1 - ratio(squares, spread(counts)),
+                "median_absolute_error": lambda: median(counts),
+                "bias": lambda: ratio(error(counts), rows),
             }
+            return {name: ways[name]() for name in wanted}
 
         return evaluate
 

@@ -5,12 +5,17 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import re
+import textwrap
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
 
 from perennial import jsonfile
 from perennial.contract import Contract
@@ -33,6 +38,33 @@ _TITLES: dict[str, tuple[str, type[BaseModel]]] = {
 }
 
 
+class _Documented(GenerateJsonSchema):
+    """A schema that says of each key what the text under it says.
+
+    Pydantic's own `use_attribute_docstrings` reads the source when a class is made: every stage
+    would wait for texts that it never shows.
+    """
+
+    def model_schema(self, schema: Any) -> dict[str, Any]:
+        found = super().model_schema(schema)
+        for key, text in _texts(schema["cls"]).items():
+            found["properties"][key]["description"] = text
+        return found
+
+
+def _texts(model: type[BaseModel]) -> dict[str, str]:
+    """The string under each field of a class and of those that it is made from."""
+    found = {}
+    for part in reversed(model.__mro__[: model.__mro__.index(BaseModel)]):
+        (body,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
+        assert isinstance(body, ast.ClassDef)
+        for field, below in pairwise(body.body):
+            match field, below:
+                case ast.AnnAssign(ast.Name(key)), ast.Expr(ast.Constant(str(text))):
+                    found[key] = inspect.cleandoc(text)
+    return found
+
+
 def documents() -> dict[str, str]:
     """Make every document that follows from the models.
 
@@ -43,7 +75,7 @@ def documents() -> dict[str, str]:
     """
     found = {}
     for name, (title, model) in _TITLES.items():
-        schema = model.model_json_schema()
+        schema = model.model_json_schema(schema_generator=_Documented)
         found[f"schemas/{name}.json"] = jsonfile.dumps(schema)
         found[f"reference/{name}.md"] = reference(title, schema)
     return found
