@@ -2,32 +2,41 @@
 # ARGS=… goes to the command: make test ARGS="-k contract", make repro ARGS=--force.
 
 .DEFAULT_GOAL := help
-.PHONY: help repro test check format deps documents reproduce lock environment build-environment clean
+.PHONY: help repro review resolve-lock test check format deps documents reproduce lock environment \
+	build-environment review-environment clean
 
 ARGS ?=
 
 # `python` and `dvc` are those of .venv, for stages and for whatever they start.
 IN_VENV = PATH="$$PWD/.venv/bin:$$PATH"
-CODE = src benchmarks docs/pictures docs/tables
+CODE = src benchmarks scripts docs/pictures docs/tables
 LOCK = uv pip compile --no-config --quiet --universal --fork-strategy fewest --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 help:  ## List the targets
-	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-18s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-19s %s\n", $$1, $$2 }'
 
 repro: build-environment  ## Run the pipeline: collect, prepare, train, evaluate, export
 	@$(IN_VENV) dvc repro $(ARGS)
 	@$(IN_VENV) python -m perennial.summary
 
+review: review-environment  ## Run the pipeline, gate it, and say what changed since BASE=origin/main
+	@$(IN_VENV) scripts/review
+
+resolve-lock: build-environment  ## In a merge: compute dvc.lock and metrics/, where they conflict
+	@$(IN_VENV) python scripts/resolve_lock.py
+
 test: environment  ## Run the tests
 	@$(IN_VENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-check: environment  ## Lint, types, import contracts, and that dvc.yaml names what its stages import
+check: environment  ## Lint, types, import contracts, CI's files, and dvc.yaml's lists of imports
 	@$(IN_VENV) ruff check
 	@$(IN_VENV) ruff format --check
 	@$(IN_VENV) mypy $(CODE)
 	@$(IN_VENV) lint-imports --no-logo
 	@$(IN_VENV) python -m perennial.closure --check
+	@$(IN_VENV) check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
+	@$(IN_VENV) check-jsonschema --quiet --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
 
 format: environment  ## Format the code, and repair what lint can repair
 	@$(IN_VENV) ruff check --fix-only --quiet
@@ -54,6 +63,10 @@ environment:  ## Install what development needs into .venv, and nothing else
 
 build-environment:
 	@scripts/environment requirements/build.txt
+
+# What the pipeline needs, and what draws.
+review-environment:
+	@scripts/environment requirements/review.txt
 
 clean:  ## Remove .venv and caches; never data, models or DVC's cache
 	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis \
