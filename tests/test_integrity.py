@@ -308,7 +308,22 @@ class TestManifest:
             content = jsonfile.read(folder / "manifest.json")
             del content[key]
             jsonfile.write(folder / "manifest.json", {**content, "sha256": digest_of(content)})
-            assert "it has no" in refused(folder)
+            # Without a key to be signed by it is an older manifest, which gave digests alone.
+            wanted = "has odd bytes or sha256" if key == "public_key" else "it has no"
+            assert wanted in refused(folder)
+
+    def test_a_size_left_out_is_none_of_an_older_manifest(self, folder: Path) -> None:
+        sized = listing(folder)
+        forge(folder, files={**sized, "sample.json": {**sized["sample.json"], "bytes": None}})
+        assert "sample.json has odd bytes" in refused(folder)
+
+    def test_files_of_an_older_manifest_are_held_to_their_digests(self, tmp_path: Path) -> None:
+        older = GOLDEN.parent / "iris-before-signing"
+        folder = Path(shutil.copytree(older, tmp_path / "older"))
+        assert load(folder).manifest["public_key"] is None
+        path = folder / "sample.json"
+        path.write_bytes(flipped(path.read_bytes(), 9))
+        assert refused(folder) == f"{path}: its SHA-256 is not the manifest's"
 
     @pytest.mark.parametrize(
         ("changes", "told"),

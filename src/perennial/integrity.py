@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from perennial import signature
-from perennial.manifest import LARGEST_MANIFEST, MANIFEST, BundleError, parse, shown
+from perennial.manifest import LARGEST_BUNDLE, LARGEST_MANIFEST, MANIFEST, BundleError, parse, shown
 
 # Neither a link nor a waiting pipe is followed, where the system can tell (Windows cannot).
 _FLAGS = (
@@ -133,8 +133,11 @@ def check_files(folder: Path, content: bytes) -> tuple[dict[str, Any], dict[str,
     except BundleError as error:
         raise BundleError(f"{folder}/{error}") from None
     _refuse_others(folder, set(manifest["files"]))
+    files = manifest["files"]
+    # Where the manifest is too old to say, all files together are as large as a bundle's may be.
+    share = LARGEST_BUNDLE // max(1, len(files))
     return manifest, {
-        name: _read_file(folder / name, file) for name, file in sorted(manifest["files"].items())
+        name: _read_file(folder / name, file, share) for name, file in sorted(files.items())
     }
 
 
@@ -162,12 +165,13 @@ def _walk(folder: Path, above: str, known: int) -> Iterator[tuple[str, os.DirEnt
             yield from _walk(folder / entry.name, f"{above}{entry.name}/", known)
 
 
-def _read_file(path: Path, wanted: dict[str, Any]) -> bytes:
-    content = _read_regular(path, wanted["bytes"])
+def _read_file(path: Path, wanted: dict[str, Any], share: int) -> bytes:
+    size = wanted["bytes"]
+    content = _read_regular(path, share if size is None else size)
     if content is None:
         raise BundleError(f"{path}: missing; the manifest lists it")
-    if len(content) != wanted["bytes"]:
-        raise BundleError(f"{path}: {len(content)} bytes; the manifest says {wanted['bytes']}")
+    if size not in (None, len(content)):
+        raise BundleError(f"{path}: {len(content)} bytes; the manifest says {size}")
     if hashlib.sha256(content).hexdigest() != wanted["sha256"]:
         raise BundleError(f"{path}: its SHA-256 is not the manifest's")
     return content

@@ -68,8 +68,20 @@ def parse(content: bytes) -> dict[str, Any]:
         raise BundleError(f"{MANIFEST}: its own SHA-256 is not that of its content")
     if content != rewritten:
         raise BundleError(f"{MANIFEST}: not written as export writes it")
-    _check_keys(manifest)
-    return dict(manifest)
+    is_old = "public_key" not in manifest
+    whole = {**manifest, **_gained(manifest.get("files"))} if is_old else dict(manifest)
+    _check_keys(whole, is_size_known=not is_old)
+    return whole
+
+
+def _gained(files: Any) -> dict[str, Any]:
+    """What format 1 gained with signatures, for a manifest from before them.
+
+    It named no public key, and of each file the digest alone: the size is None.
+    """
+    listed = files.items() if isinstance(files, dict) else ()
+    sized = {name: {"bytes": None, "sha256": digest} for name, digest in listed}
+    return {"public_key": None, "files": sized}
 
 
 def digest_of(manifest: Mapping[str, Any]) -> str:
@@ -136,7 +148,7 @@ def _check_format(manifest: Any) -> None:
         )
 
 
-def _check_keys(manifest: dict[str, Any]) -> None:
+def _check_keys(manifest: dict[str, Any], *, is_size_known: bool) -> None:
     for key, (rule, expected) in _KEYS.items():
         if key not in manifest:
             raise BundleError(f"{MANIFEST}: not a manifest: it has no {key}")
@@ -149,17 +161,18 @@ def _check_keys(manifest: dict[str, Any]) -> None:
         if name not in manifest["columns"]:
             raise BundleError(f"{MANIFEST}: not a manifest: features: no column {shown(name)}")
     for name, file in manifest["files"].items():
-        _check_file(name, file)
-    if sum(file["bytes"] for file in manifest["files"].values()) > LARGEST_BUNDLE:
+        _check_file(name, file, is_size_known=is_size_known)
+    if sum(file["bytes"] or 0 for file in manifest["files"].values()) > LARGEST_BUNDLE:
         raise BundleError(f"{MANIFEST}: lists more than {LARGEST_BUNDLE / 2**30:g} GiB of files")
 
 
-def _check_file(name: str, file: Any) -> None:
+def _check_file(name: str, file: Any, *, is_size_known: bool) -> None:
     if not _NAME.fullmatch(name) or name == MANIFEST:
         raise BundleError(f"{MANIFEST}: lists {shown(name)}, which is no name of a bundle's file")
     if not (isinstance(file, dict) and file.keys() == {"bytes", "sha256"}):
         raise BundleError(f"{MANIFEST}: not a manifest: files: {name} lacks its bytes or sha256")
-    if not (_is_count(file["bytes"]) and _is_digest(file["sha256"])):
+    is_sized = _is_count(file["bytes"]) or not is_size_known
+    if not (is_sized and _is_digest(file["sha256"])):
         raise BundleError(f"{MANIFEST}: not a manifest: files: {name} has odd bytes or sha256")
 
 
