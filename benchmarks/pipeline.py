@@ -64,8 +64,8 @@ FLOOR_NOTE = (
     "nothing and proves no parity, packs no bundle, hashes and stores nothing."
 )
 
-#: Values of `evaluate` that are changed in turn: the card in the bundle states what comes of the
-#: second, and not from the first.
+#: Values of `evaluate` that are changed in turn. The second changes every interval reported, and
+#: none that the bundle's model card states.
 CHANGES = {
     "evaluate.importance.rows": (r"\brows: 2000\b", "rows: 1999"),
     "evaluate.resamples": (r"\bresamples: 1000\b", "resamples: 999"),

@@ -34,6 +34,7 @@ OUTPUTS_OF = {
         "metrics/evaluate.json",
         "metrics/validation.json",
         "metrics/slices.json",
+        "metrics/card.json",
         "metrics/plots",
     ],
     "export": ["models/bundle"],

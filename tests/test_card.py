@@ -32,8 +32,7 @@ def facts(project: Project) -> dict[str, Any]:
     metrics = project.root / "metrics"
     return {
         "manifest": jsonfile.read(project.root / "models/bundle/manifest.json"),
-        "metrics": jsonfile.read(metrics / "evaluate.json"),
-        "slices": jsonfile.read(metrics / "slices.json"),
+        "figures": jsonfile.read(metrics / "card.json"),
         "data": jsonfile.read(metrics / "data.json"),
         "training": jsonfile.read(metrics / "train.json"),
     }
@@ -44,13 +43,13 @@ def test_the_card_of_each_task(name: str, request: pytest.FixtureRequest) -> Non
     project: Project = request.getfixturevalue(name)
     card = (project.root / "models/bundle/MODEL_CARD.md").read_text(encoding="utf-8")
     found = facts(project)
-    assert card == model_card(**found, confidence=0.95)
+    assert card == model_card(**found)
     heads = [line for line in card.splitlines() if line.startswith("#")]
     assert heads == [head.format(name=name) for head in SECTIONS]
-    for row in found["metrics"]["detail"]:
+    for row in found["figures"]["detail"]:
         figures = f"{row['value']:.4f} | {row['low']:.4f} to {row['high']:.4f}"
         assert f"| {row['metric']} | {figures} |" in card
-    for part in found["slices"]:
+    for part in found["figures"]["slices"]:
         reason = part.get("why_not") or f"{part['low']:.4f} to {part['high']:.4f}"
         assert f"| {part['column']} | {part['slice']} | {part['rows']:,} |" in card
         assert reason in card
@@ -87,21 +86,23 @@ def test_sensitive_columns_are_marked(cancer: Project) -> None:
 
 
 @pytest.mark.parametrize(("confidence", "told"), [(0.95, "95%"), (0.975, "97.5%"), (0.9, "90%")])
-def test_the_confidence_is_told_as_it_is(iris: Project, confidence: float, told: str) -> None:
-    card = model_card(**facts(iris), confidence=confidence)
-    assert card.count(f"| {told} interval |") == 2
+def test_the_confidence_is_told_as_it_is(cancer: Project, confidence: float, told: str) -> None:
+    found = facts(cancer)
+    found["figures"]["detail"][0]["confidence"] = confidence
+    assert model_card(**found).count(f"| {told} interval |") == 2
 
 
 def test_without_slices_it_says_so(iris: Project) -> None:
-    card = model_card(**{**facts(iris), "slices": []}, confidence=0.95)
-    assert "## Slices\n\nNone were asked for.\n" in card
+    found = facts(iris)
+    card = model_card(**{**found, "figures": {**found["figures"], "slices": []}})
+    assert "## Slices\n\nNo feature has few enough values.\n" in card
 
 
 def test_columns_marked_sensitive_and_not_used_are_told_too(iris: Project) -> None:
     found = facts(iris)
-    assert "looks at no column that the contract marks" in model_card(**found, confidence=0.95)
+    assert "looks at no column that the contract marks" in model_card(**found)
     found["manifest"]["columns"]["plant"]["sensitive"] = True
-    assert "Marked so, and not looked at: plant." in model_card(**found, confidence=0.95)
+    assert "Marked so, and not looked at: plant." in model_card(**found)
 
 
 METRICS = [
@@ -115,10 +116,8 @@ METRICS = [
 
 
 def test_what_is_surely_better_than_the_linear_model_and_what_is_not(iris: Project) -> None:
-    detail = [{**row, "dummy": 0.0} for row in METRICS]
-    card = model_card(
-        **{**facts(iris), "metrics": {"detail": detail}, "slices": []}, confidence=0.9
-    )
+    detail = [{**row, "dummy": 0.0, "confidence": 0.9} for row in METRICS]
+    card = model_card(**{**facts(iris), "figures": {"detail": detail, "slices": []}})
     for line in (
         "is better than the linear model in: surely_up, surely_down.",
         "is worse than the linear model in: not_up, not_down.",
@@ -128,7 +127,7 @@ def test_what_is_surely_better_than_the_linear_model_and_what_is_not(iris: Proje
 
 
 def test_slices_that_are_surely_worse_are_named(iris: Project) -> None:
-    detail = [{**row, "dummy": 0.0} for row in METRICS]
+    detail = [{**row, "dummy": 0.0, "confidence": 0.9} for row in METRICS]
     parts = [
         {
             "column": "c",
@@ -149,11 +148,10 @@ def test_slices_that_are_surely_worse_are_named(iris: Project) -> None:
     parts.append(
         {"column": "c", "slice": "tiny", "rows": 1, "metric": "surely_up", "why_not": "few"}
     )
-    found = {**facts(iris), "metrics": {"detail": detail}}
-    card = model_card(**{**found, "slices": parts}, confidence=0.9)
+    card = model_card(**{**facts(iris), "figures": {"detail": detail, "slices": parts}})
     assert "worse than the figure of all test rows in: c badly, c dearly." in card
     assert "- Slices too small to judge: c tiny.\n" in card
-    card = model_card(**{**found, "slices": parts[:1]}, confidence=0.9)
+    card = model_card(**{**facts(iris), "figures": {"detail": detail, "slices": parts[:1]}})
     assert "No slice's whole interval is worse" in card
     assert "too small to judge" not in card
 
@@ -165,15 +163,15 @@ def test_checks_that_found_something_or_did_not_apply_are_limits(cancer: Project
         for status in ("finding", "not applicable")
     }
     assert codes["finding"]
-    card = model_card(**found, confidence=0.95)
+    card = model_card(**found)
     assert f"- Checks for leaks that found something: {', '.join(codes['finding'])}.\n" in card
     found["data"]["checks"][0]["status"] = "not applicable"
-    assert "- Checks for leaks that did not apply: PL001" in model_card(**found, confidence=0.95)
+    assert "- Checks for leaks that did not apply: PL001" in model_card(**found)
 
 
 def test_rejected_rows_are_told_by_reason(iris: Project) -> None:
     found = facts(iris)
     found["data"]["rows"]["rejected"] = 1_003
     found["data"]["rejects"] = {"age": {"missing": 1_000, "range": 3}}
-    card = model_card(**found, confidence=0.95)
+    card = model_card(**found)
     assert "1,003 broke the contract and were rejected (age missing 1,000, age range 3);" in card

@@ -12,11 +12,9 @@ from typing import Any
 
 def model_card(
     manifest: dict[str, Any],
-    metrics: dict[str, Any],
-    slices: list[dict[str, Any]],
+    figures: dict[str, Any],
     data: dict[str, Any],
     training: dict[str, Any],
-    confidence: float,
 ) -> str:
     """Write the card.
 
@@ -24,22 +22,22 @@ def model_card(
     ----------
     manifest : dict
         The bundle's manifest.
-    metrics, slices, data, training : dict or list
-        Contents of `metrics/evaluate.json`, `slices.json`, `data.json` and `train.json`.
-    confidence : float
-        Of the intervals.
+    figures, data, training : dict
+        Contents of `metrics/card.json`, `data.json` and `train.json`.
 
     Returns
     -------
     str
         Markdown.
     """
+    detail, slices = figures["detail"], figures["slices"]
+    confidence = detail[0]["confidence"]
     sections = (
         _details(manifest, training),
         _use(manifest),
         _data(manifest, data),
-        _metrics(metrics, confidence),
-        _slices(slices, metrics, confidence),
+        _metrics(detail, confidence),
+        _slices(slices, detail, confidence),
         _columns(manifest, data),
         _sensitive(manifest),
         _limits(data, slices, training),
@@ -131,7 +129,7 @@ def _label(name: str) -> str:
     return name if name in {"mean", "std"} else f"Share {name}"
 
 
-def _metrics(metrics: dict[str, Any], confidence: float) -> str:
+def _metrics(detail: list[dict[str, Any]], confidence: float) -> str:
     head = ("Metric", "Value", f"{_percent(confidence)} interval", "Linear", "Constant", "Better")
     rows = [
         (
@@ -142,10 +140,10 @@ def _metrics(metrics: dict[str, Any], confidence: float) -> str:
             _figure(row["dummy"]),
             row["better"],
         )
-        for row in metrics["detail"]
+        for row in detail
     ]
     title = "## Metrics\n\nOn the test rows, beside a linear and a constant model."
-    return f"{title}\n\n{_table(head, rows)}\n{_beside_linear(metrics['detail'])}\n"
+    return f"{title}\n\n{_table(head, rows)}\n{_beside_linear(detail)}\n"
 
 
 def _beside_linear(detail: list[dict[str, Any]]) -> str:
@@ -171,9 +169,9 @@ def _is_worse(interval: dict[str, Any], other: float, better: str) -> bool:
     return bool(interval["high"] < other if better == "up" else interval["low"] > other)
 
 
-def _slices(slices: list[dict[str, Any]], metrics: dict[str, Any], confidence: float) -> str:
+def _slices(slices: list[dict[str, Any]], detail: list[dict[str, Any]], confidence: float) -> str:
     if not slices:
-        return "## Slices\n\nNone were asked for.\n"
+        return "## Slices\n\nNo feature has few enough values.\n"
     head = ("Column", "Slice", "Rows", "Metric", "Value", f"{_percent(confidence)} interval")
     rows = [
         (
@@ -186,11 +184,11 @@ def _slices(slices: list[dict[str, Any]], metrics: dict[str, Any], confidence: f
         )
         for part in slices
     ]
-    return f"## Slices\n\n{_table(head, rows)}\n{_weak(slices, metrics)}\n"
+    return f"## Slices\n\n{_table(head, rows)}\n{_weak(slices, detail)}\n"
 
 
-def _weak(slices: list[dict[str, Any]], metrics: dict[str, Any]) -> str:
-    whole = {row["metric"]: row for row in metrics["detail"]}
+def _weak(slices: list[dict[str, Any]], detail: list[dict[str, Any]]) -> str:
+    whole = {row["metric"]: row for row in detail}
     found = [
         f"{part['column']} {part['slice']}"
         for part in slices

@@ -159,6 +159,31 @@ class TestReports:
         assert first["why_not"] == "fewer than 45 rows"
         assert second["low"] < second["value"] < second["high"]
 
+    def test_the_card_is_cut_along_every_plain_column(self, cancer: Project) -> None:
+        """Not along a sensitive one, and not along one with many values."""
+        parts = figures(cancer, "card")["slices"]
+        assert list(dict.fromkeys(part["column"] for part in parts)) == ["clinic", "ward", "smoker"]
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            "resamples: 1000, slices: [clinic]",
+            "resamples: 1000, slices: [smoker], slice_min_rows: 7, seed: 3, confidence: 0.9",
+            "resamples: 150, primary: brier, slices: []",
+        ],
+    )
+    def test_the_cards_figures_do_not_follow_what_else_is_asked(
+        self, cancer: Project, tmp_path: Path, asked: str
+    ) -> None:
+        project = cancer.copy(tmp_path / "project")
+        before = (project.root / "metrics/card.json").read_bytes()
+        params = (project.root / "params.yaml").read_text()
+        head, _, rest = params.partition("evaluate:\n")
+        end = rest.index("export:")
+        project.write("params.yaml", f"{head}evaluate: {{{asked}}}\n{rest[end:]}")
+        project.stage("evaluate", check=True)
+        assert (project.root / "metrics/card.json").read_bytes() == before
+
     def test_importance_covers_every_feature_and_is_nought_for_what_is_not_used(
         self, cancer: Project
     ) -> None:

@@ -130,7 +130,7 @@ def test_versions_are_those_of_the_lock(iris: Project) -> None:
         "models/compiled",
         "data/scored/test.parquet",
         "data/prepared/train.parquet",
-        "metrics/slices.json",
+        "metrics/card.json",
     ],
 )
 def test_what_an_earlier_stage_should_have_made_is_asked_for_by_name(

@@ -17,7 +17,7 @@ from perennial import compiled as compiled_model
 from perennial import jsonfile, parquet
 from perennial.arrow import without_pandas
 from perennial.bootstrap import Estimate
-from perennial.columns import Columns, from_arrow
+from perennial.columns import Columns, from_arrow, missing_in
 from perennial.compiled import CompiledModel
 from perennial.contract import Contract, read_contract
 from perennial.errors import PerennialError
@@ -50,11 +50,19 @@ OUTPUTS = (
     Path("metrics/evaluate.json"),
     Path("metrics/validation.json"),
     Path("metrics/slices.json"),
+    Path("metrics/card.json"),
     Path("metrics/plots"),
 )
 
 #: Metrics that only `detail` holds, so that the table of `dvc metrics show` fits a terminal.
 DETAIL_ONLY = frozenset({"calibration_error"})
+
+#: How the figures on the model card are computed, whatever `evaluate` asks for besides: a bundle
+#: follows from the model and its data, and not from how closely somebody looked.
+CARD = Evaluate()
+
+#: Columns with more values make no slices of the card.
+MOST_VALUES = 20
 
 #: Rows scored at a time, so that memory does not grow with the table.
 BATCH = 65_536
@@ -87,12 +95,14 @@ def main() -> None:
     primary = primary_metric(metrics, contract.task, params.evaluate)
     judged = judged_sides(sides, contract, params.evaluate)
     importances = importance_of(model, test, contract, params.evaluate, primary)
-    with publishing_all(*OUTPUTS) as (scored, report, held_back, parts, folder):
+    with publishing_all(*OUTPUTS) as (scored, report, held_back, parts, card, folder):
         parquet.write(scored, scored_table(test, contract, model))
         for path, name in ((report, "test"), (held_back, "validation")):
             jsonfile.write(path, judged[name], decimals=jsonfile.DECIMALS)
-        found = judged_slices(test, contract, params.evaluate, primary)
-        jsonfile.write(parts, list(found), decimals=jsonfile.DECIMALS)
+        found = list(judged_slices(test, contract, params.evaluate, primary))
+        jsonfile.write(parts, found, decimals=jsonfile.DECIMALS)
+        figures = card_figures(test, contract, params.evaluate, judged["test"]["detail"], found)
+        jsonfile.write(card, figures, decimals=jsonfile.DECIMALS)
         folder.mkdir()
         write_plots(folder, test, contract, importances)
     # Not the test rows' figure: every experiment prints this line.
@@ -245,6 +255,68 @@ def _judged_part(
     sample, answers = side.sample.part(rows), side.answers["model"][rows]
     scorer = scorer_of(contract.task, sample.target, answers, side.thresholds["model"])
     return judge(scorer, sample, params, only=[primary.name])[primary.name]
+
+
+def card_figures(
+    side: Answered,
+    contract: Contract,
+    params: Evaluate,
+    detail: list[dict[str, Any]],
+    parts: list[dict[str, Any]],
+) -> dict[str, Any]:
+    """Compute what the model card states: the same for one model, whatever `evaluate` asks.
+
+    Parameters
+    ----------
+    side : Answered
+        The test rows and answers.
+    contract : Contract
+        What each column is.
+    params : Evaluate
+        What `evaluate` asks.
+    detail, parts : list of dict
+        What it found of metrics and slices: it serves where the card asks the same.
+
+    Returns
+    -------
+    dict
+        `detail` of metrics, and `slices` by each column that is plain enough.
+    """
+    primary = primary_metric(_scorer(side, contract, "model").metrics, contract.task, CARD)
+    is_same = all(
+        getattr(params, name) == getattr(CARD, name)
+        for name in ("resamples", "confidence", "seed", "slice_min_rows")
+    )
+    serves = is_same and params.primary in {None, primary.name}
+    columns = plain_columns(side, contract)
+    known = {name: [part for part in parts if part["column"] == name] for name in columns if serves}
+    missing = [name for name in columns if not known.get(name)]
+    asked = CARD.model_copy(update={"slices": missing})
+    found = [*judged_slices(side, contract, asked, primary)]
+    return {
+        "detail": detail if is_same else judged_metrics(side, contract, CARD)["detail"],
+        "slices": [
+            part
+            for name in columns
+            for part in known.get(name) or [part for part in found if part["column"] == name]
+        ],
+    }
+
+
+def plain_columns(side: Answered, contract: Contract) -> list[str]:
+    """Features of few values that are not sensitive: the card is cut along all of them."""
+
+    def values(name: str) -> int:
+        column = side.columns[name]
+        return len(set(column[~missing_in(column)].tolist()))
+
+    return [
+        name
+        for name in contract.features
+        if contract.columns[name].type in {"category", "boolean"}
+        and not contract.columns[name].sensitive
+        and values(name) <= MOST_VALUES
+    ]
 
 
 def importance_of(

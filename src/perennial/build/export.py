@@ -95,8 +95,7 @@ def read_facts() -> Facts:
         test=from_arrow(parquet.read(PREPARED / "test.parquet", list(types)), dict(types)),
         scored=parquet.read(SCORED),
         reports={
-            name: jsonfile.read(METRICS / f"{name}.json")
-            for name in ("data", "train", "evaluate", "slices")
+            name: jsonfile.read(METRICS / f"{name}.json") for name in ("data", "train", "card")
         },
         data={
             CONTRACT.name: sha256(CONTRACT),
@@ -123,11 +122,9 @@ def pack(folder: Path, facts: Facts) -> None:
     reports = facts.reports
     card = model_card(
         manifest,
-        reports["evaluate"],
-        reports["slices"],
+        reports["card"],
         reports["data"],
         reports["train"],
-        reports["evaluate"]["detail"][0]["confidence"],
     )
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8", newline="\n")
     write_manifest(folder, manifest)
