@@ -37,6 +37,7 @@ check: environment  ## Lint, types, import contracts, CI's files, and dvc.yaml's
 	@$(IN_VENV) python -m perennial.closure --check
 	@$(IN_VENV) check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(IN_VENV) check-jsonschema --quiet --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
+	@if command -v actionlint >/dev/null; then actionlint; fi  # no package carries it; CI has it
 
 format: environment  ## Format the code, and repair what lint can repair
 	@$(IN_VENV) ruff check --fix-only --quiet
