@@ -16,7 +16,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-LOCK, PIPELINE, METRICS = "dvc.lock", "dvc.yaml", "metrics"
+LOCK, PIPELINE = "dvc.lock", "dvc.yaml"
+
+#: The report of `perennial gate`: computed, though by no stage.
+VERDICT = "metrics/gate.json"
 
 #: What git calls the other side while something is under way.
 UNDER_WAY = ("MERGE_HEAD", "REBASE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD")
@@ -44,7 +47,7 @@ def paths(*arguments: str) -> list[str]:
 
 
 def is_computed(path: str) -> bool:
-    return path == LOCK or path.startswith(f"{METRICS}/")
+    return path in {LOCK, VERDICT} or (path.startswith("metrics/") and is_output(path))
 
 
 def is_under_way() -> bool:
@@ -114,6 +117,29 @@ def start_from_one_side(unmerged: list[str]) -> None:
             git("checkout", "--theirs", "--", path)
 
 
+def bring_data() -> None:
+    """Check out the data whose `.dvc` files the merge changed: git brings the hashes alone.
+
+    Else `dvc repro` takes our side's data for a change, and writes their hash into the `.dvc` file.
+    """
+    tracked = [path for path in paths("--diff-filter=d", "HEAD") if path.endswith(".dvc")]
+    if tracked and subprocess.run(["dvc", "checkout", *tracked], check=False).returncode:
+        raise Refusal(
+            f"the data of {', '.join(tracked)} cannot be brought: see above\n"
+            "  mend: dvc pull, or dvc add what you have changed there, then make resolve-lock again"
+        )
+
+
+def refuse_changed_inputs() -> None:
+    """What `dvc repro` has rewritten beside its outputs is not the merge's."""
+    if changed := [path for path in paths() if not is_computed(path) and path != PIPELINE]:
+        raise Refusal(
+            f"dvc repro found other data than the merge has, and rewrote: {', '.join(changed)}\n"
+            "  mend: git add them if that is meant, else git restore them and dvc checkout; then "
+            "make resolve-lock again"
+        )
+
+
 def compute() -> None:
     """Bring `dvc.yaml` up to date with what stages import, then run the pipeline."""
     for command, env in (
@@ -143,14 +169,15 @@ def resolve() -> None:
         merged = with_both_sides(pipeline.read_text(encoding="utf-8"))
         pipeline.write_text(merged, encoding="utf-8", newline="\n")
     start_from_one_side(unmerged)
+    bring_data()
     compute()
-    git("add", "--", LOCK, METRICS, PIPELINE)
+    refuse_changed_inputs()
+    git("add", "--", LOCK, PIPELINE, *filter(is_computed, {*unmerged, *paths()}))
     print(
         f"resolve-lock: {len(unmerged)} conflicts resolved: computed from the merged tree, staged"
     )
-    for path in unmerged:
-        if path.startswith(METRICS) and not is_output(path):
-            print(f"resolve-lock: {path} is no stage's output, and is our side's: make it anew")
+    if VERDICT in unmerged:
+        print(f"resolve-lock: {VERDICT} is our side's: give `perennial gate` again")
     print("resolve-lock: look at `git diff --cached`, then give `git commit`")
 
 

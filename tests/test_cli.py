@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from dvc.exceptions import DvcException
 
 from perennial import cli
 
@@ -52,6 +53,25 @@ def test_a_fault_is_told_on_stderr_without_traceback(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert "perennial land: data/contract.yaml: the file is missing\n  mend: " in captured.err
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [(DvcException("no cache\nhere"), "DVC: no cache here"), (KeyError("x"), "KeyError: 'x'")],
+)
+def test_a_fault_of_another_is_no_answer(
+    fault: Exception, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python ends a program that fails with 1, which here says no."""
+
+    def fail(arguments: object) -> int:
+        raise fault
+
+    monkeypatch.setattr("perennial.landing.run", fail)
+    assert cli.main(["land", "rows.csv"]) == 2
+    said = capsys.readouterr().err
+    assert told in said
+    assert ("Traceback" in said) is isinstance(fault, KeyError)
 
 
 def test_help_imports_no_command() -> None:

@@ -136,6 +136,21 @@ def test_what_cannot_be_exchanged_is_refused() -> None:
         exchange_p_values(head, RegressionScores(np.zeros(240), np.zeros(240)), day)
 
 
+@pytest.mark.parametrize("unit", [1e-14, 1e6, 1e12])
+def test_the_unit_of_the_target_is_no_evidence(unit: float) -> None:
+    """Three days that differ are eight exchanges, of which two are as extreme as what is seen."""
+    rng = np.random.default_rng(0)
+    day, target, base = np.arange(600) // 20, *rng.normal(size=(2, 600))
+    head = np.where(day < 3, target, base)
+
+    def p_values(unit: float) -> dict[str, float]:
+        ours, theirs = (RegressionScores(target * unit, it * unit) for it in (head, base))
+        return exchange_p_values(ours, theirs, day)
+
+    assert p_values(unit) == p_values(1)
+    assert p_values(unit)["rmse"] > 0.2
+
+
 def test_leads_are_the_observed_one_and_then_the_exchanged() -> None:
     head, base, day = binary(8)
     leads = exchanged_leads(head, base, day, "brier", exchanges=300, seed=3)

@@ -153,7 +153,39 @@ def test_two_results_are_never_mixed_into_one(branches: Project, tmp_path: Path)
     assert total(project) == 106
 
 
-def test_what_no_stage_makes_is_kept_and_named(branches: Project, tmp_path: Path) -> None:
+def test_data_that_the_other_side_changed_are_brought_before_anything_is_computed(
+    branches: Project, tmp_path: Path
+) -> None:
+    """Git merges a `.dvc` file, and leaves the data beside it as they were."""
+    project = branches.copy(tmp_path / "project")
+    project.git("switch", "--quiet", "main")
+    project.edit("dvc.yaml", "deps: [add.py]", "deps: [add.py, landed.txt]")
+    project.write("landed.txt", "1\n")
+    project.dvc("add", "landed.txt")
+    project.dvc("repro")
+    project.commit("data")
+    project.git("switch", "--quiet", "--create", "newer")
+    project.write("landed.txt", "2\n")
+    project.dvc("add", "landed.txt")
+    project.dvc("repro")
+    project.commit("newer data")
+    recorded = (project.root / "landed.txt.dvc").read_text()
+    project.git("switch", "--quiet", "main")
+    project.dvc("checkout")
+    project.edit("params.yaml", "left: 1", "left: 5")
+    project.dvc("repro")
+    project.commit("ours")
+    assert project.run("git", "merge", "newer").returncode == 1
+    done = resolve(project)
+    assert done.returncode == 0, done.stderr
+    assert (project.root / "landed.txt").read_text() == "2\n"
+    assert (project.root / "landed.txt.dvc").read_text() == recorded
+    project.git("commit", "--quiet", "--no-edit")
+    assert project.git("status", "--porcelain") == ""
+    assert "up to date" in project.dvc("status").stdout
+
+
+def test_what_no_stage_makes_is_for_a_person(branches: Project, tmp_path: Path) -> None:
     project = branches.copy(tmp_path / "project")
     for name in ("right", "left"):
         project.git("switch", "--quiet", name)
@@ -163,11 +195,14 @@ def test_what_no_stage_makes_is_kept_and_named(branches: Project, tmp_path: Path
     project.write(".git/info/attributes", "* merge\n")
     project.run("git", "merge", "right")
     assert "<<<<<<<" in (project.root / "dvc.lock").read_text()
+    project.write("metrics/scratch.txt", "nobody asked for it\n")
+    refused(project, "for you to decide: metrics/note.txt", "git add metrics/note.txt")
+    project.write("metrics/note.txt", "by both\n")
+    project.git("add", "metrics/note.txt")
     done = resolve(project)
     assert done.returncode == 0, done.stderr
-    assert "metrics/note.txt is no stage's output" in done.stdout
-    assert "sum.json is no" not in done.stdout
-    assert project.git("show", ":metrics/note.txt") == "by left\n"
+    assert project.git("show", ":metrics/note.txt") == "by both\n"
+    assert "?? metrics/scratch.txt" in project.git("status", "--porcelain")
 
 
 @pytest.fixture(scope="module")

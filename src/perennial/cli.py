@@ -6,6 +6,7 @@ import argparse
 import importlib
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 
 from perennial.errors import PerennialError
@@ -45,6 +46,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _tell(arguments.command, f"{where}{error.strerror or error}", 2)
     except KeyboardInterrupt:
         return _tell(arguments.command, "interrupted; nothing half-written was left", 130)
+    except Exception as error:  # noqa: BLE001
+        # Python would end with 1, which is an answer here: no.
+        if not _is_of_dvc(error):
+            traceback.print_exc()
+            return _tell(arguments.command, "an unexpected fault, told above", 2)
+        return _tell(arguments.command, f"DVC: {' '.join(str(error).split())}", 2)
 
 
 def _parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
@@ -68,6 +75,11 @@ def _declare(command: argparse.ArgumentParser, module: str) -> None:
     chosen = importlib.import_module(module)
     chosen.add_arguments(command)
     command.set_defaults(run=chosen.run)
+
+
+def _is_of_dvc(error: Exception) -> bool:
+    # By name: DVC's import takes a second, and not every command needs it.
+    return type(error).__module__.partition(".")[0] in {"dvc", "dvc_data", "dvc_objects", "scmrepo"}
 
 
 def _interrupt(*_: object) -> None:

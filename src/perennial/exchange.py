@@ -33,8 +33,9 @@ RANKED = ("roc_auc", "average_precision")
 #: Binary metrics of what is predicted at the threshold: each model has its own.
 DECIDED = ("precision", "recall", "f1")
 
-# Differences nearer than this are ties: sums in another order differ in the last places.
-TIE = 1e-12
+# Differences nearer than this share of the metric are ties: sums in another order differ in the
+# last places, wherever these stand. A target in cents is no other evidence than one in millions.
+TIE = 1e-10
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,8 +153,10 @@ def exchange_p_values(
     for sample in pooled(head, base):
         wanted = [metrics[name] for name in sample.metrics if name in metrics]
         if wanted:
-            leads = _leads(sample.scorer, wanted, codes, exchanges, seed)
-            found |= {name: _p_value(np.abs(lead)) for name, lead in leads.items()}
+            leads, sizes = _leads(sample.scorer, wanted, codes, exchanges, seed)
+            found |= {
+                name: _p_value(np.abs(lead), TIE * sizes[name]) for name, lead in leads.items()
+            }
     return {name: found[name] for name in metrics}
 
 
@@ -184,7 +187,7 @@ def exchanged_leads(
     codes = np.arange(head.rows) if blocks is None else _codes(blocks)
     (wanted,) = (item for item in head.metrics if item.name == metric)
     (sample,) = (item for item in pooled(head, base) if metric in item.metrics)
-    return _leads(sample.scorer, [wanted], codes, exchanges, seed)[metric]
+    return _leads(sample.scorer, [wanted], codes, exchanges, seed)[0][metric]
 
 
 def _codes(blocks: npt.ArrayLike) -> IntArray:
@@ -193,10 +196,12 @@ def _codes(blocks: npt.ArrayLike) -> IntArray:
 
 def _leads(
     scorer: Scorer, metrics: list[Metric], codes: IntArray, exchanges: int, seed: int
-) -> dict[str, FloatArray]:
+) -> tuple[dict[str, FloatArray], dict[str, float]]:
+    """Leads by metric, the observed one first, and how large the metric itself is."""
     count = int(codes.max()) + 1
     # Cells: each block as the head answers it, then each as the base does.
     drawn: dict[str, list[FloatArray]] = {metric.name: [] for metric in metrics}
+    sizes: dict[str, float] = {}
     evaluate = scorer.over(np.concatenate([codes, codes + count]), drawn)
     for is_exchanged in _exchanges(count, exchanges, seed, max(1, CHUNK_SIZE // (2 * len(codes)))):
         ours = evaluate(np.concatenate([1 - is_exchanged, is_exchanged], axis=1))
@@ -204,7 +209,10 @@ def _leads(
         for metric in metrics:
             lead = _merit(metric, ours[metric.name]) - _merit(metric, theirs[metric.name])
             drawn[metric.name].append(lead)
-    return {name: np.concatenate(leads) for name, leads in drawn.items()}
+            # The first are the observed ones.
+            size = max(abs(ours[metric.name][0]), abs(theirs[metric.name][0]))
+            sizes.setdefault(metric.name, float(size))
+    return {name: np.concatenate(leads) for name, leads in drawn.items()}, sizes
 
 
 def _exchanges(blocks: int, exchanges: int, seed: int, chunk: int) -> Iterator[IntArray]:
@@ -220,9 +228,9 @@ def _merit(metric: Metric, values: FloatArray) -> FloatArray:
     return {"up": values, "down": -values, "zero": -np.abs(values)}[metric.direction]
 
 
-def _p_value(leads: FloatArray) -> float:
+def _p_value(leads: FloatArray, tie: float) -> float:
     observed, others = leads[0], leads[1:]
     others = others[~np.isnan(others)]
     if np.isnan(observed):
         return 1.0
-    return float((1 + np.count_nonzero(others >= observed - TIE)) / (1 + len(others)))
+    return float((1 + np.count_nonzero(others >= observed - tie)) / (1 + len(others)))

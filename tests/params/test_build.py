@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from dvc.utils.hydra import apply_overrides
 from pydantic import BaseModel
 
 from perennial.errors import PerennialError
@@ -155,6 +156,14 @@ def test_every_key_is_explained_and_closed(model: type[BaseModel]) -> None:
     told = whole["$defs"].get(model.__name__, whole)["properties"]
     for name in model.model_fields:
         assert told[name].get("description"), f"{model.__name__}.{name}"
+
+
+def test_an_experiment_changes_one_line_of_params_yaml(tmp_path: Path) -> None:
+    """DVC writes the whole file anew: what it would write otherwise is written so already."""
+    path = tmp_path / "params.yaml"
+    path.write_bytes((ROOT / "params.yaml").read_bytes())
+    apply_overrides(str(path), ["train.seed=0"])
+    assert path.read_text() == (ROOT / "params.yaml").read_text()
 
 
 def test_a_section_of_another_room_is_none_of_the_stages_business(tmp_path: Path) -> None:

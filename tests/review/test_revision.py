@@ -52,6 +52,22 @@ def test_the_working_tree_knows_which_stages_are_stale(at_home: Project) -> None
     assert working_tree(at_home.root).stale == ("train",)
 
 
+def test_a_frozen_stage_is_stale_for_nobody_looks_at_its_inputs(
+    at_home: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    # DVC warns of it through a handler whose stream another test may have closed.
+    caplog.set_level("ERROR", "dvc.repo.status")
+    at_home.edit("dvc.yaml", "  train:\n", "  train:\n    frozen: true\n")
+    at_home.edit("params.yaml", "max_iter: 10", "max_iter: 11")
+    assert working_tree(at_home.root).stale == ("train",)
+
+
+def test_a_tag_that_is_called_main_is_not_the_branch(at_home: Project) -> None:
+    main = at_home.git("rev-parse", "HEAD").strip()
+    at_home.git("tag", "main", "HEAD~1")
+    assert default_base(at_home.root) == main
+
+
 def test_the_base_is_where_the_branch_left_main(at_home: Project) -> None:
     main = at_home.git("rev-parse", "HEAD").strip()
     at_home.git("checkout", "--quiet", "-b", "feature")

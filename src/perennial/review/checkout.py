@@ -54,6 +54,8 @@ class Stage:
         By file, the declared keys with the values that `dvc.lock` records; no key for a whole file.
     is_source : bool
         Whether it has no command: its outputs come from outside.
+    is_frozen : bool
+        Whether `dvc.yaml` keeps DVC from looking at its inputs, though it has a command.
     """
 
     name: str
@@ -61,6 +63,7 @@ class Stage:
     outs: tuple[Tracked, ...] = ()
     params: dict[str, dict[str, Any]] = field(default_factory=dict)
     is_source: bool = False
+    is_frozen: bool = False
 
 
 class Checkout:
@@ -161,6 +164,7 @@ class Checkout:
             outs=tuple(self._tracked(out) for out in stage.outs),
             params=params,
             is_source=stage.cmd is None,
+            is_frozen=bool(stage.frozen) and stage.cmd is not None,
         )
 
     def _name(self, stage: Any) -> str:
@@ -216,7 +220,8 @@ def git(folder: Path, *arguments: str, given: str = "") -> str:
     kept = {key: value for key, value in os.environ.items() if key not in _OF_A_HOOK}
     done = subprocess.run(
         ["git", "-C", str(folder), *arguments],
-        env={**kept, "GIT_OPTIONAL_LOCKS": "0"},
+        # What a clone of another would not see, `git replace`, is not to be judged by.
+        env={**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1"},
         capture_output=True,
         text=True,
         errors="surrogateescape",

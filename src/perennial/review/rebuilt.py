@@ -13,6 +13,7 @@ from perennial.errors import PerennialError
 from perennial.review import environments
 from perennial.review.checkout import Checkout, Stage, lies_in, objects
 from perennial.review.clone import bring_all, clone
+from perennial.review.recorded import altered
 from perennial.review.repro import differing, repro
 from perennial.review.revision import NEEDED, NOWHERE, Revision, at_commit
 from perennial.yamlfile import load
@@ -60,6 +61,7 @@ def revision_at(
         If git knows no such revision.
     """
     found = at_commit(repository, name, into)
+    found = replace(found, absent={**found.absent, **altered(found)})
     if not rebuild or NOWHERE not in found.absent.values():
         return found
     folder = into / "rebuilt"

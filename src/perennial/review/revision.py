@@ -95,13 +95,17 @@ def working_tree(folder: Path) -> Revision:
 
     with Repo(str(folder)) as repository:
         # DVC names them by file, relative to where one stands: `dvc.yaml:train`.
-        stale = tuple(name.rpartition(":")[2] for name in repository.status())
+        stale = [name.rpartition(":")[2] for name in repository.status()]
+        # Of a frozen stage it says nothing, whatever has become of its inputs.
+        stale += [
+            str(stage.name) for stage in repository.index.stages if stage.frozen and stage.cmd
+        ]
     absent = {
         name: "there is no such file in the working tree"
         for name in NEEDED
         if not (folder / name).exists()
     }
-    return Revision("the working tree", None, folder, absent, stale)
+    return Revision("the working tree", None, folder, absent, tuple(dict.fromkeys(stale)))
 
 
 def at_commit(repository: Path, name: str, into: Path) -> Revision:
@@ -150,8 +154,19 @@ def resolve(repository: Path, name: str) -> str:
         return git(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").strip()
     except PerennialError:
         raise PerennialError(
-            "git knows no such revision", where=name, mend="git branch -a, or git fetch --tags"
+            "git knows no such revision", where=name, mend=_mend_of_unknown(repository)
         ) from None
+
+
+def _mend_of_unknown(repository: Path) -> str:
+    if git(repository, "rev-parse", "--is-shallow-repository").strip() == "true":
+        return "git fetch --unshallow --tags origin '+refs/heads/*:refs/remotes/origin/*'"
+    return "git branch -a, or git fetch --tags origin '+refs/heads/*:refs/remotes/origin/*'"
+
+
+def branch_ref(branch: str) -> str:
+    """The full name of a branch of `MAIN`: git takes a tag that is called `main` before it."""
+    return f"refs/{'remotes' if '/' in branch else 'heads'}/{branch}"
 
 
 def default_base(repository: Path) -> str:
@@ -174,7 +189,7 @@ def default_base(repository: Path) -> str:
     """
     for branch in MAIN:
         with suppress(PerennialError):
-            return git(repository, "merge-base", branch, "HEAD").strip()
+            return git(repository, "merge-base", branch_ref(branch), "HEAD").strip()
     raise PerennialError(
         f"there is no branch {', '.join(MAIN)} to compare with",
         mend="name a base: perennial compare BASE",

@@ -132,7 +132,8 @@ class TestWhatCannotBeHad:
         assert done.returncode == 2
         assert done.stderr.endswith(
             "perennial compare: nowhere: git knows no such revision\n"
-            "  mend: git branch -a, or git fetch --tags\n"
+            "  mend: git branch -a, or git fetch --tags origin "
+            "'+refs/heads/*:refs/remotes/origin/*'\n"
         )
 
     def test_outputs_in_neither_cache_nor_remote_are_told(

@@ -44,9 +44,10 @@ def repository(empty_project: type[Project], tmp_path: Path) -> Project:
 
 
 def test_a_tag_comes_before_main(repository: Project) -> None:
-    assert find_champion(repository.root, "late") == "main"
-    repository.git("tag", "other#prod#1")
-    assert find_champion(repository.root, "late") == "main"
+    assert find_champion(repository.root, "late") == "refs/heads/main"
+    for tag in ("other#prod#1", "main"):
+        repository.git("tag", tag)
+        assert find_champion(repository.root, "late") == "refs/heads/main"
     repository.git("tag", "--annotate", "late#prod#1", "--message", "it goes to work")
     assert find_champion(repository.root, "late") == "refs/tags/late#prod#1"
 

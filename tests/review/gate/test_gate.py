@@ -19,9 +19,9 @@ from perennial.review.gate import rules
 from perennial.review.gate.case import Case
 from perennial.review.gate.definition import PAGE, Answer, Result, Rule, exit_code
 from perennial.review.gate.looks import Looks
-from perennial.review.gate.records import hash_of
 from perennial.review.gate.rules import RULES, ask_rule, ask_rules
 from perennial.review.gate.verdict import judge
+from perennial.review.recorded import hash_of
 from perennial.review.revision import Revision
 
 if TYPE_CHECKING:
@@ -146,6 +146,15 @@ class TestRules:
         shutil.copyfile(mine.root / test, knowing.root / "data/prepared/train.parquet")
         for rule in (rules.CHAMPION, rules.SLICES):
             assert ask_rule(rule, case(mine, knowing)).outcome == "fail"
+
+    def test_the_policy_says_which_slices_are_judged_and_not_what_evaluate_reports(
+        self, loser: Project, main: Project, tmp_path: Path
+    ) -> None:
+        hiding = loser.copy(tmp_path / "hiding")
+        hiding.edit("params.yaml", "slice_min_rows: 30", "slice_min_rows: 30000")
+        found = ask_rule(rules.SLICES, case(hiding, main, slice_min_rows=40))
+        assert found == ask_rule(rules.SLICES, case(loser, main, slice_min_rows=40))
+        assert found.outcome == "fail"
 
     def test_a_champion_that_cannot_be_had_could_not_be_told(self, main: Project) -> None:
         sound = case(main, main)
@@ -290,6 +299,25 @@ class TestCommand:
         assert code == 0
         assert "against cancer#prod#1 (" in said
 
+    def test_a_poor_model_in_the_champions_place_in_the_cache_is_refused(
+        self, mine: Project, gate: Ask
+    ) -> None:
+        places = []
+        for branch in ("main", "loser"):
+            lock = yaml.safe_load(mine.git("show", f"{branch}:dvc.lock"))
+            (bundle,) = lock["stages"]["export"]["outs"]
+            places.append(
+                mine.root / ".dvc/cache/files/md5" / bundle["md5"][:2] / bundle["md5"][2:]
+            )
+        places[0].chmod(0o644)
+        shutil.copyfile(places[1], places[0])
+        code, said, _ = gate("loser", "--champion", "main", "--json", "--allow-unchanged")
+        told = {rule["code"]: rule for rule in json.loads(said)["rules"]}
+        assert code == 2
+        for rule in ("GT004", "GT006", "GT007"):
+            assert told[rule]["outcome"] == "could not tell"
+            assert "is not what its dvc.lock records" in told[rule]["said"]
+
     def test_a_champion_and_a_head_that_lie_nowhere_are_rebuilt(
         self, mine: Project, gate: Ask
     ) -> None:
@@ -308,7 +336,9 @@ class TestCommand:
     def test_the_working_trees_verdict_is_written_and_can_be_checked(
         self, mine: Project, gate: Ask
     ) -> None:
-        code, said, _ = gate("--champion", "loser", "--json")
+        assert gate("--champion", "loser")[0] == 0
+        assert not (mine.root / REPORT).exists(), "it is the default champion's"
+        code, said, _ = gate("--champion", "loser", "--json", "--out", REPORT)
         assert code == 0
         first = (mine.root / REPORT).read_bytes()
         assert first.decode() == said
@@ -329,7 +359,7 @@ class TestCommand:
         assert gate("--champion", "loser", "--check")[0] == 1
 
     def test_a_report_of_another_model_is_stale(self, mine: Project, gate: Ask) -> None:
-        gate("--champion", "loser")
+        gate("--champion", "loser", "--out", REPORT)
         mine.git("checkout", "--quiet", "loser")
         mine.dvc("checkout", "--quiet")
         code, _, warned = gate("--champion", "loser", "--check")
@@ -364,6 +394,16 @@ class TestCommand:
         code, said, _ = gate("--allow-unchanged")
         assert code == 0
         assert "gate.margin: 0.05 before, 0.9 now" in said
+
+    def test_what_else_decides_and_is_no_policy_is_told(self, mine: Project, gate: Ask) -> None:
+        mine.git("tag", "cancer#prod#1", "loser")
+        mine.edit("params.yaml", "name: cancer", "name: cancer2")
+        mine.edit("params.yaml", "min_positives: 20", "min_positives: 2")
+        mine.edit("params.yaml", "slices: [clinic]", "slices: []")
+        _, said, _ = gate("--allow-unchanged")
+        assert 'export.name: "cancer" before, "cancer2" now' in said
+        assert "compare.min_positives: 20 before, 2 now" in said
+        assert 'evaluate.slices: ["clinic"] before, [] now' in said
 
     def test_a_worn_test_set_asks_for_fresh_rows(self, mine: Project, gate: Ask) -> None:
         due = "A fresh holdout is due"

@@ -24,7 +24,7 @@ from perennial.review.compare.report import Models, Report, to_document, to_json
 from perennial.review.compare.seeds import Spread, seed_spread
 from perennial.review.compare.verdict import Verdict, judge
 from perennial.review.document import to_html, to_markdown, to_text
-from perennial.review.drawing import can_draw, refuse_without_drawing, to_svg, write
+from perennial.review.drawing import MEND, can_draw, refuse_without_drawing, to_svg, write
 from perennial.review.rebuilt import revision_at
 from perennial.review.revision import Absent, Revision, default_base, working_tree
 
@@ -85,7 +85,13 @@ def run(arguments: argparse.Namespace) -> int:
     """
     repository = Path.cwd()
     if not (repository / "dvc.yaml").is_file():
-        raise PerennialError("no dvc.yaml here", where=str(repository), mend="cd to the repository")
+        raise PerennialError(
+            "there is no dvc.yaml here", where=str(repository), mend="go to the repository's root"
+        )
+    if arguments.png and not arguments.plots:
+        raise PerennialError("--png says how plots are drawn", mend="name a folder: --plots FOLDER")
+    if arguments.html and not can_draw():
+        print(f"perennial compare: the page will have no plots ({MEND})", file=sys.stderr)
     if arguments.plots:
         # Now, and not after minutes.
         refuse_without_drawing()

@@ -65,7 +65,7 @@ def judge(
     told = f"{sentence(found)}, p {p_told(found.p_value)}"
     if found.p_value > 1 - confidence:
         return Verdict("no detectable difference", told)
-    if abs(found.difference.value) <= spread.width:
+    if abs(gain(found)) <= spread.width:
         return Verdict(
             "no detectable difference",
             f"{told}, yet no more than the {spread.width:.4f} that other seeds make",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import median
 from typing import Any, TypeVar
@@ -114,7 +114,12 @@ class Case:
     @cached_property
     def answers(self) -> Answers:
         """Both models' answers to the same rows."""
-        return _of_numbers(lambda: ask_both(self.head, self.champion))
+        answers = _of_numbers(lambda: ask_both(self.head, self.champion))
+        # The policy says which slices are judged. What `evaluate` reports is another matter, and
+        # would hide them from it.
+        least = {"slice_min_rows": self.policy.slice_min_rows}
+        evaluated = answers.params.evaluate.model_copy(update=least)
+        return replace(answers, params=answers.params.model_copy(update={"evaluate": evaluated}))
 
     @cached_property
     def evidence(self) -> Evidence:

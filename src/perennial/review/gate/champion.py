@@ -9,7 +9,7 @@ from pathlib import Path
 from perennial.errors import PerennialError
 from perennial.review.checkout import git
 from perennial.review.rebuilt import revision_at
-from perennial.review.revision import MAIN, Revision, resolve
+from perennial.review.revision import MAIN, Revision, branch_ref, resolve
 
 #: The stage of the registry that the champion holds.
 STAGE = "prod"
@@ -40,10 +40,10 @@ def find_champion(repository: Path, name: str) -> str:
         return f"refs/tags/{tag}"
     for branch in MAIN:
         try:
-            resolve(repository, branch)
+            resolve(repository, branch_ref(branch))
         except PerennialError:
             continue
-        return branch
+        return branch_ref(branch)
     raise PerennialError(
         f"no tag {name}#{STAGE}#N assigns a model to production, and there is no branch "
         f"{', '.join(MAIN)}",
@@ -100,4 +100,5 @@ def fetch_champion(repository: Path, rev: str, into: Path) -> Revision:
     Revision
         With what could not be had in `absent`.
     """
-    return replace(revision_at(repository, rev, into), name=rev.removeprefix("refs/tags/"))
+    name = re.sub("^refs/(tags|heads|remotes)/", "", rev)
+    return replace(revision_at(repository, rev, into), name=name)

@@ -26,7 +26,7 @@ examples:
   perennial gate                    the working tree
   perennial gate --md               as a comment on a pull request
   perennial gate feature            a commit; nothing is written
-  perennial gate --champion v1.0    beside another model
+  perennial gate --champion v1.0    beside another model; nothing is written
   perennial gate --check            whether metrics/gate.json is what is computed now
 
 exit codes:
@@ -77,7 +77,8 @@ def run(arguments: argparse.Namespace) -> int:
     tell(verdict, arguments)
     if arguments.check:
         return _checked(checkout, arguments.head, verdict)
-    place = arguments.out or (None if arguments.head else checkout.root / REPORT)
+    is_default = arguments.head is None and arguments.champion is None
+    place = arguments.out or (checkout.root / REPORT if is_default else None)
     if place is not None:
         with publishing(place) as path:
             jsonfile.write(path, verdict.record())

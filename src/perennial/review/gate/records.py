@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import tempfile
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from perennial import yamlfile
-from perennial.review.checkout import Checkout, lies_in, md5
+from perennial.review.checkout import Checkout, lies_in
 from perennial.review.clone import clone
 from perennial.review.rebuilt import revision_at
+from perennial.review.recorded import hash_of, recorded_in
 from perennial.review.revision import NEEDED, Revision, working_tree
 from perennial.review.verify.staleness import find_stale
 
@@ -71,7 +68,7 @@ def differing(head: Revision) -> list[str]:
     PerennialError
         If a file is not there.
     """
-    recorded = dict(_recorded(head.path("dvc.lock")))
+    recorded = dict(recorded_in(head.path("dvc.lock")))
     told = [f"dvc.lock records no {name}" for name in NECESSARY if name not in recorded]
     for name, oid in sorted(recorded.items()):
         place = next((needed for needed in NEEDED if lies_in(name, needed)), None)
@@ -85,31 +82,3 @@ def differing(head: Revision) -> list[str]:
     if hash_of(head.path("models/bundle") / "compiled") != recorded.get("models/compiled"):
         told.append("models/bundle holds another model than models/compiled")
     return told + [f"{stage} is stale" for stage in head.stale]
-
-
-def _recorded(lock: Path) -> Iterator[tuple[str, str]]:
-    for stage in yamlfile.load(lock).get("stages", {}).values():
-        for out in stage.get("outs", []):
-            yield str(out["path"]), str(out.get("md5"))
-
-
-def hash_of(path: Path) -> str:
-    """Hash a file or a folder as DVC does.
-
-    Parameters
-    ----------
-    path : Path
-        The file or folder.
-
-    Returns
-    -------
-    str
-        MD5 of a file; of a folder that of its list of files, and `.dir`.
-    """
-    if path.is_file():
-        return md5(path)
-    # DVC sorts by the parts of a path, so that a folder's files stay together.
-    files = sorted(file.relative_to(path).parts for file in path.rglob("*") if file.is_file())
-    listed = [{"md5": md5(path.joinpath(*parts)), "relpath": "/".join(parts)} for parts in files]
-    content = json.dumps(listed, sort_keys=True).encode()
-    return f"{hashlib.md5(content, usedforsecurity=False).hexdigest()}.dir"

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from perennial import jsonfile
 from perennial.errors import PerennialError
 from perennial.params.build import read_params
+from perennial.params.compare import compare_params
 from perennial.params.gate import Gate, gate_params
 from perennial.progress import Progress
 from perennial.review.gate.case import Case, digest_of
@@ -174,7 +175,7 @@ def judge(
             bundle=_known(lambda: digest_of(ours)),
             champion_bundle=_known(lambda: digest_of(theirs)),
             policy=policy,
-            policy_changes=policy_changes(theirs, policy),
+            policy_changes=policy_changes(theirs, policy) + steering_changes(theirs, ours),
             champion_differs_in=theirs.rebuilt or (),
             looks=looks,
             allow_unchanged=allow_unchanged,
@@ -208,6 +209,43 @@ def policy_changes(champion: Revision, policy: Gate) -> list[str]:
         for key in now
         if before[key] != now[key]
     ]
+
+
+def steering_changes(champion: Revision, head: Revision) -> list[str]:
+    """Say in what parameters beside the policy differ that decide what is judged, and how.
+
+    Parameters
+    ----------
+    champion, head : Revision
+        With their `params.yaml`.
+
+    Returns
+    -------
+    list of str
+        A sentence a key.
+    """
+    try:
+        before, now = (_steering(one.path("params.yaml")) for one in (champion, head))
+    except PerennialError:
+        return []
+    return [
+        f"{key}: {json.dumps(before[key])} before, {json.dumps(now[key])} now"
+        for key in now
+        if before[key] != now[key]
+    ]
+
+
+def _steering(path: Path) -> dict[str, Any]:
+    params, compare = read_params(path), compare_params(path)
+    return {
+        "prepare.split": params.prepare.split.model_dump(mode="json"),
+        "evaluate.primary": params.evaluate.primary,
+        "evaluate.slices": params.evaluate.slices,
+        # The registry's champion is looked up by it.
+        "export.name": params.export.name,
+        "compare.min_blocks": compare.min_blocks,
+        "compare.min_positives": compare.min_positives,
+    }
 
 
 def latency(case: Case) -> str:

@@ -16,6 +16,8 @@ from perennial.review.verify.definition import Finding
 #: What DVC says of a file that is merely not here, as in a fresh clone.
 _ABSENT = ("deleted", "not in cache")
 
+FROZEN = "it is frozen, so that DVC looks at none of its inputs: dvc unfreeze"
+
 
 def find_stale(checkout: Checkout) -> list[Finding]:
     """Look for stages that `dvc.lock` describes otherwise than they are.
@@ -45,6 +47,7 @@ def find_stale(checkout: Checkout) -> list[Finding]:
         for what in (
             *_changes(status.get(stage.name, []), told_elsewhere, stage, checkout.root),
             *_torn(stage, stages),
+            *(FROZEN for _ in range(stage.is_frozen)),
         )
     ]
 
