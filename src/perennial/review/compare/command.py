@@ -202,7 +202,7 @@ def tell(report: Report, arguments: argparse.Namespace) -> None:
         page = to_html(to_document(report, pictures))
         arguments.html.write_text(page, encoding="utf-8")
         return
-    document = to_document(report)
+    document = to_document(report, folder=arguments.plots)
     if arguments.md:
         print(to_markdown(document), end="")
     else:

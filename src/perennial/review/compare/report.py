@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
+from pathlib import Path
 from typing import Any
 
 from perennial.review.compare.answers import Answers
@@ -118,7 +119,9 @@ def _metric(item: Any) -> dict[str, Any]:
     }
 
 
-def to_document(report: Report, pictures: Sequence[str] = ()) -> Document:
+def to_document(
+    report: Report, pictures: Sequence[str] = (), folder: Path | None = None
+) -> Document:
     """Tell a report to people.
 
     Parameters
@@ -127,6 +130,8 @@ def to_document(report: Report, pictures: Sequence[str] = ()) -> Document:
         What was found.
     pictures : sequence of str
         Plots as SVG elements; without them it is told how to get them.
+    folder : Path, optional
+        Where they were drawn to.
 
     Returns
     -------
@@ -135,7 +140,7 @@ def to_document(report: Report, pictures: Sequence[str] = ()) -> Document:
     """
     sections = [_rebuilt(report), _metrics(report), _pictures(pictures), _statistics(report)]
     sections += [_slices(report), _data(report), _drift(report), _recipe(report)]
-    sections += [] if pictures else [_commands(report)]
+    sections += [] if pictures else [_commands(report, folder)]
     return Document(
         title=f"{report.verdict.word.capitalize()}: {report.head} against {report.base}",
         lead=f"{report.verdict.why}.",
@@ -189,13 +194,15 @@ def _pictures(pictures: Sequence[str]) -> Section | None:
     return Section("Plots", [line], picture="".join(pictures)) if pictures else None
 
 
-def _commands(report: Report) -> Section:
+def _commands(report: Report, folder: Path | None) -> Section:
     """How to see plots, for where none can be shown."""
     names = " ".join(
         shlex.quote(side.name) for side in (report.base, report.head) if side.commit is not None
     )
     lines = [f"As each revision recorded them: dvc plots diff {names}"]
-    if report.models is not None:
+    if report.models is not None and folder is not None:
+        lines.insert(0, f"Both models' curves on the same rows: drawn into {folder}")
+    elif report.models is not None:
         needed = "" if can_draw() else f" (it needs vl-convert-python: {MEND})"
         ask = f"perennial compare {names} --html report.html"
         lines.insert(0, f"Both models' curves on the same rows: {ask}{needed}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -83,7 +84,7 @@ def assigned(tags: list[str], name: str, stage: str) -> str | None:
     return tag if is_assignment else None
 
 
-def fetch_champion(repository: Path, rev: str, into: Path) -> Revision:
+def fetch_champion(repository: Path, rev: str, into: Path, tell: Callable[[str], None]) -> Revision:
     """Bring the champion's files, rebuilt where they lie in neither cache nor remote.
 
     Parameters
@@ -94,6 +95,8 @@ def fetch_champion(repository: Path, rev: str, into: Path) -> Revision:
         Of `find_champion`, or the user's own.
     into : Path
         An empty folder for them.
+    tell : callable
+        Is given a line as a rebuild proceeds.
 
     Returns
     -------
@@ -101,4 +104,4 @@ def fetch_champion(repository: Path, rev: str, into: Path) -> Revision:
         With what could not be had in `absent`.
     """
     name = re.sub("^refs/(tags|heads|remotes)/", "", rev)
-    return replace(revision_at(repository, rev, into), name=name)
+    return replace(revision_at(repository, rev, into, tell=tell), name=name)

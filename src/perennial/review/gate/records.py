@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,9 @@ NECESSARY = (
 )
 
 
-def fetch_head(repository: Path, rev: str | None, into: Path) -> Revision:
+def fetch_head(
+    repository: Path, rev: str | None, into: Path, tell: Callable[[str], None]
+) -> Revision:
     """Bring the files of the model that is to be judged.
 
     Parameters
@@ -34,6 +37,8 @@ def fetch_head(repository: Path, rev: str | None, into: Path) -> Revision:
         A branch, tag or hash; None is the working tree.
     into : Path
         An empty folder for a commit's files.
+    tell : callable
+        Is given a line as a rebuild proceeds.
 
     Returns
     -------
@@ -42,7 +47,7 @@ def fetch_head(repository: Path, rev: str | None, into: Path) -> Revision:
     """
     if rev is None:
         return working_tree(repository)
-    found = revision_at(repository, rev, into)
+    found = revision_at(repository, rev, into, tell=tell)
     with tempfile.TemporaryDirectory(prefix="perennial-gate-") as folder:
         # Without its data: what is not here is not taken for stale.
         copy = clone(Checkout(repository), str(found.commit), Path(folder).resolve())

@@ -153,7 +153,7 @@ def judge(
     with tempfile.TemporaryDirectory(prefix="perennial-gate-") as ground:
         with Progress("gate", 4) as progress:
             progress.begin("reading the model")
-            ours = fetch_head(repository, head, Path(ground) / "head")
+            ours = fetch_head(repository, head, Path(ground) / "head", progress.begin)
             params = ours.path("params.yaml")
             policy = gate_params(params)
             progress.end()
@@ -162,7 +162,7 @@ def judge(
             progress.end()
             progress.begin("reading the champion")
             rev = champion or find_champion(repository, read_params(params).export.name)
-            theirs = fetch_champion(repository, rev, Path(ground) / "champion")
+            theirs = fetch_champion(repository, rev, Path(ground) / "champion", progress.begin)
             progress.end()
             progress.begin("asking both models, and every rule")
             case = Case(ours, theirs, policy, looks, allow_unchanged)
