@@ -51,7 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not _is_of_dvc(error):
             traceback.print_exc()
             return _tell(arguments.command, "an unexpected fault, told above", 2)
-        return _tell(arguments.command, f"DVC: {' '.join(str(error).split())}", 2)
+        # Its cause says the line and the column.
+        why = " ".join(f"{error} {error.__cause__ or ''}".split())
+        return _tell(arguments.command, f"DVC: {why}", 2)
 
 
 def _parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
