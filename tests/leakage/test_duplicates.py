@@ -21,6 +21,12 @@ def test_rows_that_differ_in_the_sign_of_nought_are_the_same() -> None:
     assert one == other
 
 
+def test_columns_that_say_the_same_do_not_cancel_out() -> None:
+    columns = {"x": pa.array([0, 1, 2]), "y": pa.array([0, 1, None])}
+    (hashes,) = row_hashes([pa.table(columns)], ["x", "y"])
+    assert len(set(hashes.tolist())) == 3
+
+
 VALUES: dict[Type, Any] = {
     "number": st.none() | st.sampled_from([0.0, -0.0, 1.0, math.inf, 5e-324]),
     "integer": st.none() | st.sampled_from([0, 1, -1, 2**62]),
