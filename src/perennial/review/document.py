@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import html
+import os
+import shutil
+import sys
 from dataclasses import dataclass, field
 from io import StringIO
 
@@ -66,6 +69,13 @@ class Document:
     title: str
     lead: str
     sections: list[Section]
+
+
+def print_text(document: Document) -> None:
+    """Print a document as wide as the terminal, and in colour only on one that wants it."""
+    is_terminal = sys.stdout.isatty() and "NO_COLOR" not in os.environ
+    width = shutil.get_terminal_size((100, 24)).columns
+    print(to_text(document, width=width, colour=is_terminal), end="")
 
 
 def to_text(document: Document, *, width: int, colour: bool) -> str:

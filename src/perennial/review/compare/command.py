@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -23,7 +21,7 @@ from perennial.review.compare.recipe_change import RecipeChange, recipe_change
 from perennial.review.compare.report import Models, Report, to_document, to_json
 from perennial.review.compare.seeds import Spread, seed_spread
 from perennial.review.compare.verdict import Verdict, judge
-from perennial.review.document import to_html, to_markdown, to_text
+from perennial.review.document import print_text, to_html, to_markdown
 from perennial.review.drawing import MEND, can_draw, refuse_without_drawing, to_svg, write
 from perennial.review.rebuilt import revision_at
 from perennial.review.revision import Absent, Revision, default_base, working_tree
@@ -206,6 +204,4 @@ def tell(report: Report, arguments: argparse.Namespace) -> None:
     if arguments.md:
         print(to_markdown(document), end="")
     else:
-        is_terminal = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-        width = shutil.get_terminal_size((100, 24)).columns
-        print(to_text(document, width=width, colour=is_terminal), end="")
+        print_text(document)

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import shutil
 import sys
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from perennial import jsonfile
 from perennial.errors import PerennialError
 from perennial.outputs import publishing
 from perennial.review.checkout import Checkout
-from perennial.review.document import to_markdown, to_text
+from perennial.review.document import print_text, to_markdown
 from perennial.review.gate.report import REPORT, claims_otherwise, to_document
 from perennial.review.gate.verdict import Verdict, judge
 
@@ -111,6 +109,4 @@ def tell(verdict: Verdict, arguments: argparse.Namespace) -> None:
     if arguments.md:
         print(to_markdown(document), end="")
         return
-    is_terminal = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-    width = shutil.get_terminal_size((100, 24)).columns
-    print(to_text(document, width=width, colour=is_terminal), end="")
+    print_text(document)
