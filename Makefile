@@ -11,7 +11,7 @@ ARGS ?=
 IN_VENV = PATH="$$PWD/.venv/bin:$$PATH"
 CODE = src benchmarks scripts docs/pictures docs/tables
 LOCK = uv pip compile --no-config --quiet --universal --fork-strategy fewest --python-version 3.11 \
-	--generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+	--generate-hashes --no-strip-extras --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
 
 help:  ## List the targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1@\2/p' Makefile | awk -F@ '{ printf "%-19s %s\n", $$1, $$2 }'
