@@ -2,7 +2,7 @@
 # ARGS=… goes to the command: make test ARGS="-k contract", make repro ARGS=--force.
 
 .DEFAULT_GOAL := help
-.PHONY: help repro review resolve-lock test check format deps documents reproduce lock environment \
+.PHONY: help repro review resolve-lock test check format documents reproduce lock environment \
 	build-environment review-environment clean
 
 ARGS ?=
@@ -18,7 +18,7 @@ help:  ## List the targets
 
 repro: build-environment  ## Run the pipeline: collect, prepare, train, evaluate, export
 	@$(IN_VENV) dvc repro $(ARGS)
-	@$(IN_VENV) python -m perennial.summary
+	@$(IN_VENV) python -m perennial.stages.summary
 
 review: review-environment  ## Run the pipeline, gate it, and say what changed since BASE=origin/main
 	@$(IN_VENV) scripts/review
@@ -29,12 +29,12 @@ resolve-lock: build-environment  ## In a merge: compute dvc.lock and metrics/, w
 test: environment  ## Run the tests
 	@$(IN_VENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-check: environment  ## Lint, types, import contracts, CI's files, and dvc.yaml's lists of imports
+check: environment  ## Lint, types, import contracts, CI's files, and the deps in dvc.yaml
 	@$(IN_VENV) ruff check
 	@$(IN_VENV) ruff format --check
 	@$(IN_VENV) mypy $(CODE)
 	@$(IN_VENV) lint-imports --no-logo
-	@$(IN_VENV) python -m perennial.closure --check
+	@$(IN_VENV) python -m perennial.review.verify.closure --check
 	@$(IN_VENV) check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(IN_VENV) check-jsonschema --quiet --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
 	@if command -v actionlint >/dev/null; then actionlint; fi  # no package carries it; CI has it
@@ -43,11 +43,8 @@ format: environment  ## Format the code, and repair what lint can repair
 	@$(IN_VENV) ruff check --fix-only --quiet
 	@$(IN_VENV) ruff format
 
-deps: build-environment  ## Write into dvc.yaml which modules each stage imports
-	@$(IN_VENV) python -m perennial.closure --write
-
 documents: environment  ## Write the reference pages, the schemas and the README's picture
-	@$(IN_VENV) python -m perennial.params.schema
+	@$(IN_VENV) python docs/tables/parameters.py
 	@$(IN_VENV) python docs/pictures/result.py
 	@$(IN_VENV) python docs/tables/estimators.py
 

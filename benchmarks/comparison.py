@@ -33,11 +33,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from perennial.bootstrap import estimate_difference
-from perennial.delong import area_difference
-from perennial.exchange import exchange_p_values, exchanged_leads
-from perennial.metrics.binary import BinaryScores
-from perennial.review.compare.evidence import mean_difference
+from perennial.evaluation.bootstrap import estimate_difference
+from perennial.evaluation.delong import area_difference
+from perennial.evaluation.metrics.binary import BinaryScores
+from perennial.evaluation.permutation import exchange_p_values, exchanged_leads
+from perennial.review.paired.evidence import mean_difference
 
 Array = NDArray[Any]
 

@@ -31,9 +31,9 @@ LOADED = "these, and the bundle loaded and asked its samples"
 #: Each is run in a process of its own, and times itself: without the start of Python.
 CODES = {
     FLOOR: "import numpy, treelite",
-    IMPORTS: "import perennial.bundle, perennial.engines.treelite",
+    IMPORTS: "import perennial.bundle.bundle, perennial.model.engines.treelite",
     LOADED: (
-        "from perennial.bundle import load; import json; bundle = load(sys.argv[1]);"
+        "from perennial.bundle.bundle import load; import json; bundle = load(sys.argv[1]);"
         "cases = json.loads(bundle.files['sample.json'])['cases'];"
         "answers = bundle.respond([case['request'] for case in cases]);"
         "assert answers == [case['response'] for case in cases]"

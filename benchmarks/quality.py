@@ -26,10 +26,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
-from perennial.bootstrap import Estimate, estimate, estimate_difference
-from perennial.contract import Contract, read_contract
-from perennial.judging import blocks_of
-from perennial.metrics.binary import BinaryScores
+from perennial.data.contract import Contract, read_contract
+from perennial.evaluation.bootstrap import Estimate, estimate, estimate_difference
+from perennial.evaluation.metrics.binary import BinaryScores
+from perennial.evaluation.scoring import blocks_of
 
 Array = NDArray[Any]
 

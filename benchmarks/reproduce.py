@@ -27,8 +27,8 @@ from typing import Any
 
 import yaml
 
-from perennial.errors import PerennialError
-from perennial.review import environments
+from perennial.review.revision import environments
+from perennial.runtime.errors import PerennialError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = REPOSITORY / environments.FOLDER

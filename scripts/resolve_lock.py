@@ -10,7 +10,6 @@ import, which are computed too. It makes no commit, and may be run again.
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
@@ -63,13 +62,13 @@ def conflicts() -> list[str]:
     if others := [path for path in unmerged if not is_computed(path) and path != PIPELINE]:
         raise Refusal(
             f"in conflict, and for you to decide: {', '.join(others)}\n"
-            f"  mend: edit, then git add {' '.join(others)}"
+            f"  hint: edit, then git add {' '.join(others)}"
         )
     # What is computed from a file is to be committed with that file, as it is.
     if changed := [path for path in paths() if not is_computed(path) and path not in unmerged]:
         raise Refusal(
             f"changed, and not staged: {', '.join(changed)}\n"
-            f"  mend: git add {' '.join(changed)}, or git restore"
+            f"  hint: git add {' '.join(changed)}, or git restore"
         )
     return unmerged
 
@@ -85,7 +84,7 @@ def refuse_markers() -> None:
     if others := [path for path in others if not is_computed(path)]:
         raise Refusal(
             f"staged with conflict markers: {', '.join(others)}\n"
-            f"  mend: edit, then git add {' '.join(others)}"
+            f"  hint: edit, then git add {' '.join(others)}"
         )
 
 
@@ -97,7 +96,7 @@ def with_both_sides(text: str) -> str:
             line = text[: hunk.start()].count("\n") + 1
             raise Refusal(
                 f"in conflict, and for you to decide: {PIPELINE}, line {line}\n"
-                f"  mend: edit, then git add {PIPELINE}"
+                f"  hint: edit, then git add {PIPELINE}"
             )
         lines = [*hunk["ours"].splitlines(), *hunk["theirs"].splitlines()]
         return "".join(f"{line}\n" for line in dict.fromkeys(lines))
@@ -126,7 +125,7 @@ def bring_data() -> None:
     if tracked and subprocess.run(["dvc", "checkout", *tracked], check=False).returncode:
         raise Refusal(
             f"the data of {', '.join(tracked)} cannot be brought: see above\n"
-            "  mend: dvc pull, or dvc add what you have changed there, then make resolve-lock again"
+            "  hint: dvc pull, or dvc add what you have changed there, then make resolve-lock again"
         )
 
 
@@ -135,22 +134,19 @@ def refuse_changed_inputs() -> None:
     if changed := [path for path in paths() if not is_computed(path) and path != PIPELINE]:
         raise Refusal(
             f"dvc repro found other data than the merge has, and rewrote: {', '.join(changed)}\n"
-            "  mend: git add them if that is meant, else git restore them and dvc checkout; then "
+            "  hint: git add them if that is meant, else git restore them and dvc checkout; then "
             "make resolve-lock again"
         )
 
 
 def compute() -> None:
-    """Bring `dvc.yaml` up to date with what stages import, then run the pipeline."""
-    for command, env in (
-        ([sys.executable, "-m", "perennial.closure", "--write"], {"PYTHONPATH": "src"}),
-        (["dvc", "repro"], {}),
-    ):
-        if subprocess.run(command, env={**os.environ, **env}, check=False).returncode:
-            raise Refusal(
-                f"{' '.join(command[-3:])} failed: see above. Nothing has been staged\n"
-                "  mend: what it says, then make resolve-lock again"
-            )
+    """Run the pipeline of the merged tree."""
+    command = ["dvc", "repro"]
+    if subprocess.run(command, check=False).returncode:
+        raise Refusal(
+            f"{' '.join(command)} failed: see above. Nothing has been staged\n"
+            "  hint: what it says, then make resolve-lock again"
+        )
 
 
 def outputs() -> tuple[str, ...]:

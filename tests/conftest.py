@@ -208,9 +208,6 @@ def make_project(
     landed = project.write("data/landing/rows.csv", header + "\n")
     with landed.open("a", encoding="utf-8", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
-    # As `make deps` does, so that a repository in the middle of a change can be tested.
-    environment = {"PYTHONPATH": "src"}
-    project.run("python", "-m", "perennial.closure", "--write", env=environment, check=True)
     project.git("init", "--quiet", "--initial-branch", "main")
     project.commit("the project")
     return project

@@ -52,7 +52,7 @@ def test_a_fault_is_told_on_stderr_without_traceback(
     assert cli.main(["land", "rows.csv"]) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert "perennial land: data/contract.yaml: the file is missing\n  mend: " in captured.err
+    assert "perennial land: data/contract.yaml: the file is missing\n  hint: " in captured.err
 
 
 @pytest.mark.parametrize(
@@ -67,7 +67,7 @@ def test_a_fault_of_another_is_no_answer(
     def fail(arguments: object) -> int:
         raise fault
 
-    monkeypatch.setattr("perennial.landing.run", fail)
+    monkeypatch.setattr("perennial.landing.command.run", fail)
     assert cli.main(["land", "rows.csv"]) == 2
     said = capsys.readouterr().err
     assert told in said

@@ -18,10 +18,10 @@ import skops.io
 from sklearn.utils import all_estimators
 from threadpoolctl import threadpool_limits
 
-from perennial.build.train import Rows, compile_and_prove, decide, fit
-from perennial.contract import Contract, Task
-from perennial.errors import PerennialError
+from perennial.data.contract import Contract, Task
 from perennial.params.build import BuildParams
+from perennial.runtime.errors import PerennialError
+from perennial.stages.train import Rows, compile_and_prove, decide, fit
 
 PAGE = Path(__file__).parents[1] / "reference/estimators.md"
 TASKS: dict[str, tuple[Task, ...]] = {

@@ -1,1 +1,1 @@
-"""Perennial: a model's whole life in one git repository."""
+"""A model's whole life in one git repository, on DVC."""

@@ -9,15 +9,15 @@ import sys
 import traceback
 from collections.abc import Sequence
 
-from perennial.errors import PerennialError
+from perennial.runtime.errors import PerennialError
 
 #: Each command: the module with its ``add_arguments`` and ``run``, and its line of help.
 COMMANDS = {
-    "land": ("perennial.landing", "bring new periods into data/landing"),
+    "land": ("perennial.landing.command", "bring new periods into data/landing"),
     "compare": ("perennial.review.compare.command", "say whether a change is real"),
     "gate": ("perennial.review.gate.command", "judge a model by the policy"),
     "verify": ("perennial.review.verify.command", "judge a commit, or the working tree"),
-    "sign": ("perennial.signing", "sign a bundle with a key of one's own"),
+    "sign": ("perennial.review.sign.command", "sign a bundle with a key of one's own"),
 }
 
 

@@ -31,14 +31,16 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def editable(project: Project, installed: Path) -> Project:
     """Iris after its run, under an interpreter that has another checkout installed."""
     project.env["PYTHONPATH"] = str(installed)
-    done = project.run("python", "-c", "import perennial.stage as s; print(s.__file__)", check=True)
+    done = project.run(
+        "python", "-c", "import perennial.stages.runner as s; print(s.__file__)", check=True
+    )
     assert not done.stdout.startswith(str(project.root))
     return project
 
 
 def mark(project: Project) -> None:
     """Change what the project's own code computes."""
-    project.edit("src/perennial/build/evaluate.py", MARK, OTHER)
+    project.edit("src/perennial/stages/evaluate.py", MARK, OTHER)
 
 
 def marker(project: Project) -> float | None:

@@ -9,7 +9,9 @@ import joblib
 import numpy as np
 import pytest
 
-from perennial import bundle, jsonfile, parquet
+from perennial.bundle import bundle
+from perennial.data import parquet
+from perennial.runtime import jsonfile
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -55,7 +57,7 @@ def test_from_training_to_a_bundle_that_says_what_it_needs(engine: str, project:
 
     without = (
         f"import sys; sys.modules[{PACKAGE[engine]!r}] = None\n"
-        "from perennial.bundle import BundleError, load\n"
+        "from perennial.bundle.bundle import BundleError, load\n"
         f"try:\n    load('models/bundle', trusted={confirmed})\n"
         "except BundleError as error:\n    print(error)"
     )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from perennial import compiled
+from perennial.model import compiled
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -144,10 +144,10 @@ class TestFullDisk:
         filler = fill(small_disk)
         done = project.stage(stage)
         assert done.returncode == 1
-        fault, mend, *back = done.stderr.splitlines()[-4:]
+        fault, hint, *back = done.stderr.splitlines()[-4:]
         assert fault.startswith(f"{stage}: ")
         assert "No space left on device" in fault
-        assert mend == "  mend: free some space, then run it again"
+        assert hint == "  hint: free some space, then run it again"
         assert back[-1] == "    git restore metrics && dvc checkout"
         assert "Traceback" not in done.stderr
         assert project.hashes() == left
@@ -185,4 +185,4 @@ class TestFullDisk:
 def test_a_folder_that_takes_nothing_is_told(read_only: Project) -> None:
     if os.access(read_only.root / "models", os.W_OK):
         pytest.skip("root without the right to mount may write everywhere")
-    read_only.refused("export", "models/", "mend: make the folder writable")
+    read_only.refused("export", "models/", "hint: make the folder writable")

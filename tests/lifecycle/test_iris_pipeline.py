@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from ruamel.yaml import YAML
 
-from perennial import jsonfile
-from perennial.bundle import load
-from perennial.judging import PLOTS
+from perennial.bundle.bundle import load
+from perennial.evaluation.scoring import PLOTS
+from perennial.runtime import jsonfile
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -95,11 +95,11 @@ class TestWhatRunsAgain:
     @pytest.mark.parametrize(
         ("path", "first"),
         [
-            ("src/perennial/card.py", "export"),
-            ("src/perennial/slices.py", "evaluate"),
-            ("src/perennial/preprocessing.py", "train"),
-            ("src/perennial/profile.py", "prepare"),
-            ("src/perennial/yamlfile.py", "collect"),
+            ("src/perennial/bundle/card.py", "export"),
+            ("src/perennial/evaluation/slices.py", "evaluate"),
+            ("src/perennial/learning/preprocessing.py", "train"),
+            ("src/perennial/preparation/profile.py", "prepare"),
+            ("src/perennial/params/yamlfile.py", "collect"),
             ("requirements/build.txt", "collect"),
             ("data/contract.yaml", "collect"),
         ],
@@ -110,11 +110,12 @@ class TestWhatRunsAgain:
         with (project.root / path).open("a") as file:
             file.write("# another line\n")
         changed = json.loads(project.dvc("status", "--json").stdout)
-        own = [name for name in STAGES if any(path in str(item) for item in changed.get(name, []))]
+        dep = str(Path(path).parent) if path.endswith(".py") else path
+        own = [name for name in STAGES if any(dep in str(item) for item in changed.get(name, []))]
         assert own[0] == first
 
     def test_what_no_stage_reads_concerns_none(self, project: Project) -> None:
-        project.write("src/perennial/params/gate.py", '"""Parameters of a gate."""\n')
+        project.write("src/perennial/review/params/gate.py", '"""Parameters of a gate."""\n')
         project.write("src/perennial/review/gate.py", "from perennial.params import gate\n")
         project.write("src/perennial/cli.py", "# another\n")
         project.write("README.md", "# Mine\n")

@@ -71,5 +71,5 @@ def test_the_lock_holds_the_hash_of_every_package_pin_and_file_of_code(iris: Pro
     for name, stage in lock["stages"].items():
         deps = {dep["path"]: dep["md5"] for dep in stage["deps"]}
         assert all(deps.values())
-        assert f"src/perennial/build/{name}.py" in deps
+        assert f"src/perennial/stages/{name}.py" in deps
         assert "requirements/build.txt" in deps

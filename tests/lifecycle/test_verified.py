@@ -33,9 +33,9 @@ def test_a_fresh_clone_of_a_finished_project_is_verified(iris: Project, tmp_path
 
 @pytest.mark.parametrize("quick", [True, False])
 def test_a_stage_that_does_not_even_parse_is_named(project: Project, quick: bool) -> None:
-    project.edit("src/perennial/build/evaluate.py", "def main", "dcf main")
+    project.edit("src/perennial/stages/evaluate.py", "def main", "dcf main")
     project.commit()
     done = project.run("python", "-m", "perennial.cli", "verify", *["--quick"] * quick)
     assert done.returncode == 1
-    assert "- evaluate: src/perennial/build/evaluate.py is modified" in done.stdout
-    assert "could not tell, src/perennial/build/evaluate.py, line " in done.stdout
+    assert "- evaluate: src/perennial/stages/evaluate.py is modified" in done.stdout
+    assert "could not tell, src/perennial/stages/evaluate.py, line " in done.stdout

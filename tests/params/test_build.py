@@ -7,16 +7,16 @@ import typing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import parameters
 import pytest
 from dvc.utils.hydra import apply_overrides
 from pydantic import BaseModel
 
-from perennial.errors import PerennialError
-from perennial.params import schema
 from perennial.params.build import OTHERS, BuildParams, read_params
-from perennial.params.compare import compare_params
-from perennial.params.gate import gate_params
-from perennial.yamlfile import load
+from perennial.params.yamlfile import load
+from perennial.review.params.compare import compare_params
+from perennial.review.params.gate import gate_params
+from perennial.runtime.errors import PerennialError
 
 if TYPE_CHECKING:
     from conftest import Project
@@ -152,7 +152,7 @@ def models(kind: Any) -> list[type[BaseModel]]:
 def test_every_key_is_explained_and_closed(model: type[BaseModel]) -> None:
     assert model.model_config.get("extra") == "forbid"
     assert model.model_config.get("strict")
-    whole = json.loads(schema.documents()["schemas/params.json"])
+    whole = json.loads(parameters.documents()["schemas/params.json"])
     told = whole["$defs"].get(model.__name__, whole)["properties"]
     for name in model.model_fields:
         assert told[name].get("description"), f"{model.__name__}.{name}"

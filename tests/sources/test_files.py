@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from perennial.contract import Contract
-from perennial.errors import PerennialError
+from perennial.data.contract import Contract
 from perennial.params.collect import Csv
+from perennial.runtime.errors import PerennialError
 from perennial.sources import files
 
 CONTRACT = Contract.model_validate(
@@ -47,7 +47,7 @@ def test_strangers_are_named_all_at_once(tmp_path: Path) -> None:
 def test_a_tracked_file_that_is_not_here_is_never_passed_over(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x,y\n1,yes\n")
     (tmp_path / "b.csv.dvc").write_text("outs: []\n")
-    with pytest.raises(PerennialError, match=r"not here:\s+- b.csv\s+mend: dvc pull"):
+    with pytest.raises(PerennialError, match=r"not here:\s+- b.csv\s+hint: dvc pull"):
         files.read(CONTRACT, Csv(), tmp_path)
 
 

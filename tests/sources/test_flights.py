@@ -10,11 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from perennial.contract import read_contract
-from perennial.errors import PerennialError
+from perennial.data.contract import read_contract
+from perennial.runtime.errors import PerennialError
 from perennial.sources import flights
-from perennial.tables.conform import conform
-from perennial.tables.origin import Origin
+from perennial.sources.reading.conform import conform
+from perennial.sources.reading.origin import Origin
 
 ROOT = Path(__file__).parents[2]
 CONTRACT = read_contract(ROOT / "data/contract.yaml")

@@ -1,1 +1,0 @@
-"""Parameters: each section of `params.yaml` in a module of its own."""

@@ -13,7 +13,7 @@ from perennial.params.evaluate import Evaluate
 from perennial.params.export import Export
 from perennial.params.prepare import Prepare
 from perennial.params.train import Train
-from perennial.yamlfile import Closed, load, parse
+from perennial.params.yamlfile import Closed, load, parse
 
 PARAMS = Path("params.yaml")
 

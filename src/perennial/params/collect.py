@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
-from perennial.yamlfile import Closed
+from perennial.params.yamlfile import Closed
 
 Length = Literal["day", "month", "year", "all"]
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from perennial.yamlfile import Closed
+from perennial.params.yamlfile import Closed
 
 
 class Importance(Closed):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from perennial.yamlfile import Closed
+from perennial.params.yamlfile import Closed
 
 #: What `openssl pkey -pubout` writes of an Ed25519 key: its head (RFC 8410), and 32 bytes.
 PUBLIC_KEY = r"^MCowBQYDK2VwAyEA[A-Za-z0-9+/]{43}=$"

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from perennial.yamlfile import Closed
+from perennial.params.yamlfile import Closed
 
 Share = Annotated[float, Field(ge=0, le=1)]
 HeldOut = Annotated[float, Field(gt=0, lt=1)]

@@ -1,1 +1,0 @@
-"""The room of review: what a pull request and a release need."""

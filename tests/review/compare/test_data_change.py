@@ -10,8 +10,9 @@ import pyarrow as pa
 import pytest
 from scipy.stats import ks_2samp
 
-from perennial import parquet
-from perennial.contract import Contract
+from perennial.data import parquet
+from perennial.data.contract import Contract
+from perennial.data.row_changes import RowChange
 from perennial.review.compare.data_change import (
     ColumnChange,
     PeriodChange,
@@ -22,7 +23,6 @@ from perennial.review.compare.data_change import (
     period_changes,
     reject_changes,
 )
-from perennial.row_changes import RowChange
 
 
 def contract(**columns: dict[str, Any]) -> Contract:

@@ -11,21 +11,21 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from perennial import curves
-from perennial.contract import read_contract
-from perennial.judging import Sample, scorer_of
+from perennial.data.contract import read_contract
+from perennial.evaluation import curves
+from perennial.evaluation.scoring import Sample, scorer_of
 from perennial.params.build import BuildParams
-from perennial.params.compare import Compare
-from perennial.review.compare.answers import Answers
 from perennial.review.compare.data_change import DataChange
-from perennial.review.compare.evidence import gather
 from perennial.review.compare.plots import PANELS, charts
 from perennial.review.compare.report import Models, Report, to_document
 from perennial.review.compare.seeds import Spread
 from perennial.review.compare.verdict import Verdict
-from perennial.review.document import to_html
-from perennial.review.drawing import Chart, to_svg
-from perennial.review.revision import Revision
+from perennial.review.paired.answers import Answers
+from perennial.review.paired.evidence import gather
+from perennial.review.params.compare import Compare
+from perennial.review.report.document import to_html
+from perennial.review.report.drawing import Chart, to_svg
+from perennial.review.revision.revision import Revision
 
 CONTRACT = """\
 version: 1

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from perennial.metrics.definition import Metric
-from perennial.params.compare import Compare
-from perennial.review.compare.answers import ask_both
+from perennial.evaluation.metrics.definition import Metric
 from perennial.review.compare.seeds import Spread, refit, seed_spread
-from perennial.review.revision import NEEDED, Revision
+from perennial.review.paired.answers import ask_both
+from perennial.review.params.compare import Compare
+from perennial.review.revision.revision import NEEDED, Revision
 
 if TYPE_CHECKING:
     from conftest import Project

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from perennial.bootstrap import Estimate
-from perennial.metrics.definition import Metric
-from perennial.params.compare import Compare
-from perennial.review.compare.evidence import Difference, Evidence
+from perennial.evaluation.bootstrap import Estimate
+from perennial.evaluation.metrics.definition import Metric
 from perennial.review.compare.seeds import Spread
 from perennial.review.compare.verdict import Verdict, judge, p_told, signed
+from perennial.review.paired.evidence import Difference, Evidence
+from perennial.review.params.compare import Compare
 
 AUC = Metric("roc_auc", "up", 0, 1)
 LOSS = Metric("log_loss", "down", 0, 36)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from perennial.errors import PerennialError
 from perennial.review.gate.champion import assigned, fetch_champion, find_champion
+from perennial.runtime.errors import PerennialError
 
 if TYPE_CHECKING:
     from conftest import Project

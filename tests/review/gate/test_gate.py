@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import yaml
 
-from perennial import cli, parquet
-from perennial.params.gate import Gate, Range
-from perennial.review.checkout import md5
+from perennial import cli
+from perennial.data import parquet
 from perennial.review.gate import rules
 from perennial.review.gate.case import Case
 from perennial.review.gate.definition import PAGE, Answer, Result, Rule, exit_code
 from perennial.review.gate.looks import Looks
 from perennial.review.gate.rules import RULES, ask_rule, ask_rules
 from perennial.review.gate.verdict import judge
-from perennial.review.recorded import hash_of
-from perennial.review.revision import Revision
+from perennial.review.params.gate import Gate, Range
+from perennial.review.revision.checkout import md5
+from perennial.review.revision.recorded import hash_of
+from perennial.review.revision.revision import Revision
 
 if TYPE_CHECKING:
     from conftest import Project

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from perennial.errors import PerennialError
-from perennial.metrics.binary import METRICS
-from perennial.metrics.definition import Metric
-from perennial.params.gate import Gate, Range, gate_params
+from perennial.evaluation.metrics.binary import METRICS
+from perennial.evaluation.metrics.definition import Metric
 from perennial.review.gate.limits import outside, past_ceilings, past_floors
+from perennial.review.params.gate import Gate, Range, gate_params
+from perennial.runtime.errors import PerennialError
 
 VALUES = {"roc_auc": 0.7, "log_loss": 0.4, "bias": -0.3}
 OF_TASK = (*METRICS, Metric("bias", "zero", -math.inf, math.inf))

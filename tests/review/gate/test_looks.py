@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pytest
 
-from perennial import parquet
-from perennial.errors import PerennialError
-from perennial.review.checkout import md5
+from perennial.data import parquet
 from perennial.review.gate.looks import Judged, Looks, count_looks, distinct, judged_in
-from perennial.review.revision import Revision
+from perennial.review.revision.checkout import md5
+from perennial.review.revision.revision import Revision
+from perennial.runtime.errors import PerennialError
 
 if TYPE_CHECKING:
     from conftest import Project

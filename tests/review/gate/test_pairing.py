@@ -8,23 +8,16 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from perennial.bootstrap import Estimate
-from perennial.delong import AreaDifference
-from perennial.metrics.binary import METRICS
-from perennial.metrics.definition import Metric
-from perennial.metrics.regression import METRICS as OF_REGRESSION
-from perennial.review.compare.evidence import Difference, Evidence, SliceDifference
+from perennial.evaluation.bootstrap import Estimate
+from perennial.evaluation.delong import AreaDifference
+from perennial.evaluation.metrics.binary import METRICS
+from perennial.evaluation.metrics.definition import Metric
+from perennial.evaluation.metrics.regression import METRICS as OF_REGRESSION
 from perennial.review.gate.case import NoFigure
 from perennial.review.gate.definition import Answer
-from perennial.review.gate.pairing import (
-    Gain,
-    gain_of,
-    holm,
-    margin_of,
-    slices_weighed,
-    weighed,
-)
+from perennial.review.gate.pairing import Gain, gain_of, holm, margin_of, slices_weighed, weighed
 from perennial.review.gate.spending import level_of
+from perennial.review.paired.evidence import Difference, Evidence, SliceDifference
 
 BINARY = {metric.name: metric for metric in METRICS}
 

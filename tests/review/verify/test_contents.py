@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from perennial import parquet
+from perennial.data import parquet
 from perennial.review.verify.contents import compare, values
 
 ROWS = {"a": [1, 2, 3], "b": ["x", None, "z"], "c": [1.0, float("nan"), -0.0]}

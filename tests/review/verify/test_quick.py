@@ -21,7 +21,7 @@ def statuses(told: dict[str, Any]) -> dict[str, str]:
 
 def stored(project: Project, path: str, folder: str = ".dvc/cache") -> Path:
     """Where an output, or a file of one, lies in a cache or a remote."""
-    from perennial.review.checkout import Checkout, objects
+    from perennial.review.revision.checkout import Checkout, objects
 
     checkout = Checkout(project.root)
     for stage in checkout.stages:
@@ -79,20 +79,20 @@ def tear(project: Project) -> None:
 Break = Callable[["Project"], object]
 BROKEN: dict[str, tuple[Break, list[tuple[str, str, str]]]] = {
     "a dep too few": (
-        lambda p: p.edit("dvc.yaml", "      - src/perennial/pickling.py\n", ""),
+        lambda p: p.edit("dvc.yaml", "      - src/perennial/stages/export.py\n", ""),
         [
-            ("PV001", "train", "lacks the dep src/perennial/pickling.py"),
+            ("PV001", "export", "runs src/perennial/stages/export.py, which none"),
             ("PV003", "dvc.yaml", "differs from the commit"),
         ],
     ),
     "a dep too many": (
         lambda p: p.edit(
             "dvc.yaml", "    params:\n      - collect\n",
-            "      - src/perennial/card.py\n    params:\n      - collect\n",
+            "      - src/perennial/bundle/card.py\n    params:\n      - collect\n",
         ),
         [
-            ("PV001", "collect", "does not import its dep src/perennial/card.py"),
-            ("PV002", "collect", "src/perennial/card.py is modified"),
+            ("PV001", "collect", "runs nothing of its dep src/perennial/bundle/card.py"),
+            ("PV002", "collect", "src/perennial/bundle/card.py is modified"),
             ("PV003", "dvc.yaml", "differs from the commit"),
         ],
     ),
@@ -176,12 +176,12 @@ BROKEN: dict[str, tuple[Break, list[tuple[str, str, str]]]] = {
         [("PV007", ".dvc/config, line 3", "a value for password")],
     ),
     "a checkout with CRLF": (
-        lambda p: (p.root / "src/perennial/pickling.py").write_bytes(
-            (p.root / "src/perennial/pickling.py").read_bytes().replace(b"\n", b"\r\n")
+        lambda p: (p.root / "src/perennial/learning/pickling.py").write_bytes(
+            (p.root / "src/perennial/learning/pickling.py").read_bytes().replace(b"\n", b"\r\n")
         ),
         [
-            ("PV002", "train", "src/perennial/pickling.py is modified"),
-            ("PV008", "src/perennial/pickling.py", "CRLF here, LF in git"),
+            ("PV002", "train", "src/perennial/learning is modified"),
+            ("PV008", "src/perennial/learning/pickling.py", "CRLF here, LF in git"),
         ],
     ),
 }  # fmt: skip
@@ -211,7 +211,7 @@ def test_a_broken_project_is_told_by_code_place_and_remedy(
 @pytest.mark.parametrize(
     ("name", "old", "new", "stage"),
     [
-        *((f"src/perennial/build/{name}.py", "def main", "def  main", name)
+        *((f"src/perennial/stages/{name}.py", "def main", "def  main", name)
           for name in ("collect", "prepare", "train", "evaluate", "export")),
         ("params.yaml", "period: all", "period: day", "collect"),
         ("params.yaml", "test: 0.25", "test: 0.26", "prepare"),

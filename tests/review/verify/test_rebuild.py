@@ -249,7 +249,7 @@ class TestData:
         assert cli.main(["verify", "--environment", "current"]) == 2
         said = capsys.readouterr().err
         assert "numbers.txt.dvc: data from outside are neither in the cache nor in the" in said
-        assert "mend: dvc pull" in said
+        assert "hint: dvc pull" in said
 
 
 class TestEnvironment:
@@ -322,7 +322,7 @@ def test_people_read_the_answer_last_and_find_the_clone_where_they_wanted_it(
     kept = project.root.parent / "kept"
     assert cli.main(["verify", "--keep", str(kept)]) == 1
     said = capsys.readouterr().out
-    assert "PV002 a stale dvc.lock: FOUND\n  - rows: rows.py is modified\n  mend: dvc repro" in said
+    assert "PV002 a stale dvc.lock: FOUND\n  - rows: rows.py is modified\n  hint: dvc repro" in said
     assert "  more: docs/verify.md#pv002\n" in said
     assert said.splitlines()[-1].startswith("no: 1 finding, commit ")
     assert (kept / "tree/rows.py").read_text().endswith("# a note\n")

@@ -8,23 +8,23 @@ import sys
 import tempfile
 from pathlib import Path
 
-from perennial.errors import PerennialError
-from perennial.metrics.definition import SampleError
+from perennial.evaluation.metrics.definition import SampleError
 from perennial.params.build import read_params
-from perennial.params.compare import compare_params
-from perennial.progress import Progress
-from perennial.review.compare.answers import Incomparable, ask_both
 from perennial.review.compare.data_change import data_change
-from perennial.review.compare.evidence import gather
 from perennial.review.compare.plots import charts
 from perennial.review.compare.recipe_change import RecipeChange, recipe_change
 from perennial.review.compare.report import Models, Report, to_document, to_json
 from perennial.review.compare.seeds import Spread, seed_spread
 from perennial.review.compare.verdict import Verdict, judge
-from perennial.review.document import print_text, to_html, to_markdown
-from perennial.review.drawing import MEND, can_draw, refuse_without_drawing, to_svg, write
-from perennial.review.rebuilt import revision_at
-from perennial.review.revision import Absent, Revision, default_base, working_tree
+from perennial.review.paired.answers import Incomparable, ask_both
+from perennial.review.paired.evidence import gather
+from perennial.review.params.compare import compare_params
+from perennial.review.report.document import print_text, to_html, to_markdown
+from perennial.review.report.drawing import HINT, can_draw, refuse_without_drawing, to_svg, write
+from perennial.review.revision.rebuilt import revision_at
+from perennial.review.revision.revision import Absent, Revision, default_base, working_tree
+from perennial.runtime.errors import PerennialError
+from perennial.runtime.progress import Progress
 
 DESCRIPTION = """\
 Compare two git revisions, or a revision and the working tree: models on the same rows, data,
@@ -84,12 +84,12 @@ def run(arguments: argparse.Namespace) -> int:
     repository = Path.cwd()
     if not (repository / "dvc.yaml").is_file():
         raise PerennialError(
-            "there is no dvc.yaml here", where=str(repository), mend="go to the repository's root"
+            "there is no dvc.yaml here", where=str(repository), hint="go to the repository's root"
         )
     if arguments.png and not arguments.plots:
-        raise PerennialError("--png says how plots are drawn", mend="name a folder: --plots FOLDER")
+        raise PerennialError("--png says how plots are drawn", hint="name a folder: --plots FOLDER")
     if arguments.html and not can_draw():
-        print(f"perennial compare: the page will have no plots ({MEND})", file=sys.stderr)
+        print(f"perennial compare: the page will have no plots ({HINT})", file=sys.stderr)
     if arguments.plots:
         # Now, and not after minutes.
         refuse_without_drawing()
@@ -167,7 +167,7 @@ def _weighed(
         raise Incomparable(
             f"the outputs in {head} are not those of its code, parameters and data",
             where=", ".join(head.stale),
-            mend="dvc repro",
+            hint="dvc repro",
         )
     params = compare_params(head.path("params.yaml"))
     progress.begin("asking both models the same rows")

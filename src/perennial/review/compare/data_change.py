@@ -12,11 +12,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from perennial import jsonfile, parquet
-from perennial.columns import from_arrow, missing_in
-from perennial.contract import Contract, read_contract
-from perennial.review.revision import Revision
-from perennial.row_changes import RowChange, count_changes
+from perennial.data import parquet
+from perennial.data.contract import Contract, read_contract
+from perennial.data.row_changes import RowChange, count_changes
+from perennial.model.columns import from_arrow, missing_in
+from perennial.review.revision.revision import Revision
+from perennial.runtime import jsonfile
 
 Array = NDArray[Any]
 
@@ -267,7 +268,7 @@ def distance(base: Array, head: Array) -> float:
     Parameters
     ----------
     base, head : numpy.ndarray
-        Numpy columns, as `perennial.columns` makes them; not empty.
+        Numpy columns, as `perennial.model.columns` makes them; not empty.
 
     Returns
     -------

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perennial import curves
-from perennial.metrics.binary import BinaryScores
+from perennial.evaluation import curves
+from perennial.evaluation.metrics.binary import BinaryScores
 from perennial.review.compare.report import Models, Report
-from perennial.review.drawing import Chart
+from perennial.review.report.drawing import Chart
 
 Array = NDArray[Any]
 Row = dict[str, Any]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from perennial.environment import pinned
-from perennial.review.revision import Revision
-from perennial.yamlfile import load
+from perennial.params.yamlfile import load
+from perennial.review.revision.revision import Revision
+from perennial.runtime.environment import pinned
 
 LOCK = "requirements/build.txt"
 PARAMS = "params.yaml"

@@ -8,15 +8,16 @@ from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
 
-from perennial.review.compare.answers import Answers
 from perennial.review.compare.data_change import DataChange
-from perennial.review.compare.evidence import Evidence
 from perennial.review.compare.recipe_change import RecipeChange
 from perennial.review.compare.seeds import Spread
-from perennial.review.compare.verdict import Verdict, p_told, signed
-from perennial.review.document import Document, Section, Table
-from perennial.review.drawing import MEND, can_draw
-from perennial.review.revision import Revision
+from perennial.review.compare.verdict import Verdict
+from perennial.review.paired.answers import Answers
+from perennial.review.paired.evidence import Evidence
+from perennial.review.report.document import Document, Section, Table
+from perennial.review.report.drawing import HINT, can_draw
+from perennial.review.report.wording import p_told, signed
+from perennial.review.revision.revision import Revision
 
 #: Slices and columns are told from this much on, for most do not move.
 TOLD_DRIFT = 0.001
@@ -203,7 +204,7 @@ def _commands(report: Report, folder: Path | None) -> Section:
     if report.models is not None and folder is not None:
         lines.insert(0, f"Both models' curves on the same rows: drawn into {folder}")
     elif report.models is not None:
-        needed = "" if can_draw() else f" (it needs vl-convert-python: {MEND})"
+        needed = "" if can_draw() else f" (it needs vl-convert-python: {HINT})"
         ask = f"perennial compare {names} --html report.html"
         lines.insert(0, f"Both models' curves on the same rows: {ask}{needed}")
     return Section("Plots", lines)

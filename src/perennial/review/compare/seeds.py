@@ -17,15 +17,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from perennial import compiled
-from perennial.columns import from_arrow
-from perennial.judging import scorer_of
-from perennial.metrics.definition import Metric, MetricError, evaluate
-from perennial.outputs import publishing
-from perennial.params.compare import Compare
-from perennial.review.compare.answers import Answers
-from perennial.review.revision import Revision
-from perennial.yamlfile import load
+from perennial.evaluation.metrics.definition import Metric, MetricError, evaluate
+from perennial.evaluation.scoring import scorer_of
+from perennial.model import compiled
+from perennial.model.columns import from_arrow
+from perennial.params.yamlfile import load
+from perennial.review.paired.answers import Answers
+from perennial.review.params.compare import Compare
+from perennial.review.revision.revision import Revision
+from perennial.runtime.publishing import publishing
 
 #: Compiled refits by the digest of all that they were made of.
 CACHE = Path(".perennial/refits")
@@ -186,7 +186,7 @@ def _files(head: Revision) -> Iterator[Path]:
 
 def _value(folder: Path, answers: Answers, metric: Metric) -> float:
     model = compiled.load(folder)
-    found = model.answers(from_arrow(answers.table, model.program.types))
+    found = model.answers(from_arrow(answers.table, model.preprocessing.types))
     scorer = scorer_of(
         answers.contract.task, answers.sample.target, found, model.decision.threshold
     )

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from perennial.params.compare import Compare
-from perennial.review.compare.evidence import Difference, Evidence
 from perennial.review.compare.seeds import Spread
+from perennial.review.paired.evidence import Difference, Evidence, gain, lacking
+from perennial.review.params.compare import Compare
+from perennial.review.report.wording import p_told, signed
 
 Word = Literal["better", "worse", "no detectable difference", "cannot tell"]
 
@@ -73,30 +74,6 @@ def judge(
     return Verdict("better" if gain(found) > 0 else "worse", told)
 
 
-def lacking(evidence: Evidence, params: Compare) -> str:
-    """Say what the evidence lacks for any verdict; nothing if it suffices."""
-    if evidence.blocks < params.min_blocks:
-        return (
-            f"{evidence.blocks} blocks (days, groups or rows) are fewer than "
-            f"compare.min_blocks ({params.min_blocks})"
-        )
-    if evidence.rarest is not None and evidence.rarest < params.min_positives:
-        return (
-            f"{evidence.rarest} rows of the rarest class are fewer than "
-            f"compare.min_positives ({params.min_positives})"
-        )
-    if evidence.primary.name not in evidence.differences:
-        return f"{evidence.primary.name} has no value on these rows"
-    return ""
-
-
-def gain(found: Difference) -> float:
-    """The difference, turned so that above 0 is better."""
-    if found.metric.direction == "zero":
-        return abs(found.base) - abs(found.head)
-    return found.difference.value * (1 if found.metric.direction == "up" else -1)
-
-
 def sentence(found: Difference) -> str:
     """Tell a difference with its interval."""
     item = found.difference
@@ -104,14 +81,3 @@ def sentence(found: Difference) -> str:
         f"{found.metric.name} {signed(item.value)} ({signed(item.low)} to {signed(item.high)}), "
         f"{found.base:.4f} to {found.head:.4f}"
     )
-
-
-def signed(value: float) -> str:
-    """Four decimals and a sign, and never a minus before nought."""
-    rounded = round(value, 4)
-    return f"{rounded:+.4f}" if rounded else "0.0000"
-
-
-def p_told(value: float) -> str:
-    """A p-value, not more exact than it is."""
-    return f"{value:.3f}" if value >= 0.001 else "< 0.001"

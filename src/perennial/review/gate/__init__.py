@@ -1,1 +1,0 @@
-"""`perennial gate`: whether a model may take the champion's place."""

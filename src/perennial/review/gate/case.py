@@ -12,19 +12,20 @@ from functools import cached_property
 from statistics import median
 from typing import Any, TypeVar
 
-from perennial import jsonfile, parquet
-from perennial.contract import Contract, read_contract
-from perennial.errors import PerennialError
-from perennial.judging import sample_of, scorer_of, values_there_are
-from perennial.metrics.definition import Metric
+from perennial.data import parquet
+from perennial.data.contract import Contract, read_contract
+from perennial.evaluation.metrics.definition import Metric
+from perennial.evaluation.scoring import sample_of, scorer_of, values_there_are
 from perennial.params.build import BuildParams, read_params
-from perennial.params.compare import Compare, compare_params
-from perennial.params.gate import Gate
-from perennial.review.compare.answers import Answers, ask, ask_both, load_bundle
-from perennial.review.compare.evidence import Evidence, gather
 from perennial.review.gate.looks import Looks
 from perennial.review.gate.spending import level_of
-from perennial.review.revision import Revision
+from perennial.review.paired.answers import Answers, ask, ask_both, load_bundle
+from perennial.review.paired.evidence import Evidence, gather
+from perennial.review.params.compare import Compare, compare_params
+from perennial.review.params.gate import Gate
+from perennial.review.revision.revision import Revision
+from perennial.runtime import jsonfile
+from perennial.runtime.errors import PerennialError
 
 Value = TypeVar("Value")
 
@@ -169,7 +170,7 @@ def digest_of(revision: Revision) -> str:
         return str(jsonfile.read(revision.path("models/bundle") / "manifest.json")["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
         raise PerennialError(
-            "the bundle has no manifest", where=str(revision), mend="dvc checkout, or dvc repro"
+            "the bundle has no manifest", where=str(revision), hint="dvc checkout, or dvc repro"
         ) from None
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from perennial.errors import PerennialError
-from perennial.review.checkout import git
-from perennial.review.rebuilt import revision_at
-from perennial.review.revision import MAIN, Revision, branch_ref, resolve
+from perennial.review.revision.checkout import git
+from perennial.review.revision.rebuilt import revision_at
+from perennial.review.revision.revision import MAIN, Revision, branch_ref, resolve
+from perennial.runtime.errors import PerennialError
 
 #: The stage of the registry that the champion holds.
 STAGE = "prod"
@@ -48,7 +48,7 @@ def find_champion(repository: Path, name: str) -> str:
     raise PerennialError(
         f"no tag {name}#{STAGE}#N assigns a model to production, and there is no branch "
         f"{', '.join(MAIN)}",
-        mend="name a champion: perennial gate --champion REV",
+        hint="name a champion: perennial gate --champion REV",
     )
 
 

@@ -6,13 +6,13 @@ import argparse
 import sys
 from pathlib import Path
 
-from perennial import jsonfile
-from perennial.errors import PerennialError
-from perennial.outputs import publishing
-from perennial.review.checkout import Checkout
-from perennial.review.document import print_text, to_markdown
 from perennial.review.gate.report import REPORT, claims_otherwise, to_document
 from perennial.review.gate.verdict import Verdict, judge
+from perennial.review.report.document import print_text, to_markdown
+from perennial.review.revision.checkout import Checkout
+from perennial.runtime import jsonfile
+from perennial.runtime.errors import PerennialError
+from perennial.runtime.publishing import publishing
 
 DESCRIPTION = """\
 Judge a model by the policy, the section `gate` of its params.yaml, and beside the champion: the

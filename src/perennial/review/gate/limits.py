@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from perennial.metrics.definition import Metric
-from perennial.params.gate import Range
+from perennial.evaluation.metrics.definition import Metric
 from perennial.review.gate.case import Case, NoFigure
 from perennial.review.gate.definition import Answer
 from perennial.review.gate.reports import SIDES, data_figures
+from perennial.review.params.gate import Range
 
 CALIBRATION = "calibration_error"
 

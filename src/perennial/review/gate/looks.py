@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from perennial import parquet
-from perennial.contract import Contract, read_contract
-from perennial.errors import PerennialError
-from perennial.review.checkout import Checkout, md5
-from perennial.review.revision import Revision
+from perennial.data import parquet
+from perennial.data.contract import Contract, read_contract
+from perennial.review.revision.checkout import Checkout, md5
+from perennial.review.revision.revision import Revision
+from perennial.runtime.errors import PerennialError
 
 TEST = "data/prepared/test.parquet"
 SCORED = "data/scored/test.parquet"
@@ -89,7 +89,7 @@ def count_looks(repository: Path, head: Revision) -> Looks:
     if checkout.git("rev-parse", "--is-shallow-repository").strip() == "true":
         raise PerennialError(
             "git's history is cut off here, so earlier looks at the test set cannot be counted",
-            mend="git fetch --unshallow --tags (in CI: fetch the whole history)",
+            hint="git fetch --unshallow --tags (in CI: fetch the whole history)",
         )
     this = judged_in(head.path("dvc.lock").read_text(encoding="utf-8"))
     if this is None:

@@ -9,11 +9,11 @@ from typing import Literal
 import numpy as np
 from scipy.special import stdtrit
 
-from perennial.metrics.definition import Metric
-from perennial.review.compare.evidence import Evidence, SliceDifference
-from perennial.review.compare.verdict import lacking, signed
+from perennial.evaluation.metrics.definition import Metric
 from perennial.review.gate.case import Case, NoFigure
 from perennial.review.gate.definition import Answer
+from perennial.review.paired.evidence import Evidence, SliceDifference, lacking
+from perennial.review.report.wording import signed
 
 #: What `gate.margin` is for a metric between 0 and 1.
 MARGIN = 0.01

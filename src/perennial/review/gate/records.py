@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from perennial.review.checkout import Checkout, lies_in
-from perennial.review.clone import clone
-from perennial.review.rebuilt import revision_at
-from perennial.review.recorded import hash_of, recorded_in
-from perennial.review.revision import NEEDED, Revision, working_tree
+from perennial.review.revision.checkout import Checkout, lies_in
+from perennial.review.revision.clone import clone
+from perennial.review.revision.rebuilt import revision_at
+from perennial.review.revision.recorded import hash_of, recorded_in
+from perennial.review.revision.revision import NEEDED, Revision, working_tree
 from perennial.review.verify.staleness import find_stale
 
 #: Nothing can be judged without these.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from perennial import jsonfile
-from perennial.review.document import Document, Section, Table
 from perennial.review.gate.verdict import WORDS, Verdict
+from perennial.review.report.document import Document, Section, Table
 from perennial.review.verify.contents import values
+from perennial.runtime import jsonfile
 
 REPORT = "metrics/gate.json"
 

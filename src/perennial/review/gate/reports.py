@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
-from perennial import parquet
-from perennial.profile import label_rates
+from perennial.data import parquet
+from perennial.preparation.profile import label_rates
 from perennial.review.gate.case import Case
 from perennial.review.gate.definition import Answer
 from perennial.review.gate.records import differing

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from perennial.errors import PerennialError
-from perennial.review.compare.answers import NothingToCompare
 from perennial.review.gate import limits, pairing, reports
 from perennial.review.gate.case import Case, NoFigure
 from perennial.review.gate.definition import Answer, Result, Rule
+from perennial.review.paired.answers import NothingToCompare
+from perennial.runtime.errors import PerennialError
 
 FILES = Rule(
     "GT001",
@@ -68,7 +68,7 @@ LABELS = Rule(
 REJECTS = Rule(
     "GT010",
     "share of rejected rows in range",
-    "look at data/prepared/quarantine.parquet; mend the source or data/contract.yaml",
+    "look at data/prepared/quarantine.parquet; correct the source or data/contract.yaml",
     limits.judge_rejects,
 )
 SIZE = Rule(

@@ -9,12 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from perennial import jsonfile
-from perennial.errors import PerennialError
 from perennial.params.build import read_params
-from perennial.params.compare import compare_params
-from perennial.params.gate import Gate, gate_params
-from perennial.progress import Progress
 from perennial.review.gate.case import Case, digest_of
 from perennial.review.gate.champion import fetch_champion, find_champion
 from perennial.review.gate.definition import Result, exit_code
@@ -22,7 +17,12 @@ from perennial.review.gate.looks import Looks, count_looks
 from perennial.review.gate.records import fetch_head
 from perennial.review.gate.rules import ask_rules
 from perennial.review.gate.spending import level_of, spent_by
-from perennial.review.revision import Revision
+from perennial.review.params.compare import compare_params
+from perennial.review.params.gate import Gate, gate_params
+from perennial.review.revision.revision import Revision
+from perennial.runtime import jsonfile
+from perennial.runtime.errors import PerennialError
+from perennial.runtime.progress import Progress
 
 Value = TypeVar("Value")
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from perennial.errors import PerennialError
-from perennial.review.checkout import Checkout
+from perennial.review.revision.checkout import Checkout
 from perennial.review.verify.credentials import find_secrets
 from perennial.review.verify.definition import Answer, CannotTell, Check, Result, Subject
 from perennial.review.verify.dependencies import find_other_dependencies
@@ -13,11 +12,12 @@ from perennial.review.verify.rebuild import Rebuild, find_differences, find_fail
 from perennial.review.verify.staleness import find_stale
 from perennial.review.verify.storage import find_absent_from_remote, find_damaged
 from perennial.review.verify.uncommitted import find_uncommitted
+from perennial.runtime.errors import PerennialError
 
 DEPENDENCIES = Check(
     "PV001",
     "deps that are not the import closure",
-    "make deps, then dvc repro, and commit what they write",
+    "correct the deps in dvc.yaml or the import, then dvc repro, and commit what it writes",
     find_other_dependencies,
 )
 STALE = Check(
@@ -49,7 +49,7 @@ DAMAGED = Check(
 PARAMETERS = Check(
     "PV006",
     "parameters unknown, unused or of the wrong type",
-    "mend params.yaml after docs/reference/params.md, or the stage's params in dvc.yaml",
+    "correct params.yaml by docs/reference/params.md, or the stage's params in dvc.yaml",
     find_wrong_parameters,
 )
 SECRET = Check(
@@ -68,7 +68,7 @@ ENDINGS = Check(
 FAILED = Check(
     "PV009",
     "a stage that fails",
-    "check the commit out, run dvc repro --force, and mend what the stage says",
+    "check the commit out, run dvc repro --force, and correct what the stage says",
     find_failed,
 )
 DIFFERENT = Check(

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from perennial import jsonfile
-from perennial.environment import LOCK
-from perennial.errors import PerennialError
-from perennial.review import environments
-from perennial.review.checkout import Checkout
-from perennial.review.clone import bring_data, clone
-from perennial.review.revision import resolve
+from perennial.review.revision import environments
+from perennial.review.revision.checkout import Checkout
+from perennial.review.revision.clone import bring_data, clone
+from perennial.review.revision.revision import resolve
 from perennial.review.verify.checks import AFTER, BEFORE, DIFFERENT, QUICK, STALE, run_check
 from perennial.review.verify.definition import NotApplicable, Result, exit_code
 from perennial.review.verify.rebuild import rebuild
+from perennial.runtime import jsonfile
+from perennial.runtime.environment import LOCK
+from perennial.runtime.errors import PerennialError
 
 DESCRIPTION = """\
 Judge a commit. In a temporary clone, with an environment made from the commit's own
@@ -142,7 +142,7 @@ def _commit(checkout: Checkout, rev: str) -> str:
 def _ground(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
         if keep.exists():
-            raise PerennialError("it exists already", where=str(keep), mend="name a new folder")
+            raise PerennialError("it exists already", where=str(keep), hint="name a new folder")
         keep.mkdir(parents=True)
         yield keep.resolve()
         return
@@ -198,7 +198,7 @@ def _told(result: Result) -> Iterator[str]:
     for finding in result.findings:
         yield f"  - {finding.where}: " + finding.what.replace("\n", "\n      ")
     if result.findings:
-        yield f"  mend: {result.check.remedy}"
+        yield f"  hint: {result.check.remedy}"
         yield f"  more: {result.check.page}"
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from perennial.review.checkout import Checkout
+from perennial.review.revision.checkout import Checkout
 from perennial.review.verify.definition import Finding
 
 #: Tokens that can be told by their form, each as its issuer documents it.

@@ -1,11 +1,12 @@
-"""A stage's deps are the source files that it may run: no file less, no file more."""
+"""A stage's deps are folders that hold the source files it may run, and no others."""
 
 from __future__ import annotations
 
 import os
 
-from perennial import closure, yamlfile
-from perennial.review.checkout import Checkout
+from perennial.params import yamlfile
+from perennial.review.revision.checkout import Checkout
+from perennial.review.verify import closure
 from perennial.review.verify.definition import Answer, CannotTell, Finding
 
 
@@ -20,12 +21,13 @@ def find_other_dependencies(checkout: Checkout) -> Answer:
     Returns
     -------
     list of Finding or CannotTell
-        One for each file too few or too many. Stages that do not run `python src` are left out.
+        One for each file outside the deps, and for each dep in vain. Stages that do not run
+        `python src` are left out.
     """
     pipeline = yamlfile.load(checkout.root / closure.PIPELINE)
     try:
-        told = closure.differences(pipeline, checkout.root / closure.SOURCE)
+        found = closure.differences(pipeline, checkout.root / closure.SOURCE)
     except SyntaxError as error:
         name = os.path.relpath(str(error.filename), checkout.root)
         return CannotTell(f"{name}, line {error.lineno}: {error.msg}")
-    return [Finding(*sentence.split(" ", 1)) for sentence in told]
+    return [Finding(stage, what) for stage, what in found]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from perennial.review.checkout import Checkout
+from perennial.review.revision.checkout import Checkout
 from perennial.review.verify.definition import Finding
 
 _ENTRY = re.compile(

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from perennial import yamlfile
-from perennial.errors import PerennialError
+from perennial.params import yamlfile
 from perennial.params.build import OTHERS, PARAMS, read_params
-from perennial.params.compare import compare_params
-from perennial.params.gate import gate_params
-from perennial.review.checkout import Checkout
+from perennial.review.params.compare import compare_params
+from perennial.review.params.gate import gate_params
+from perennial.review.revision.checkout import Checkout
 from perennial.review.verify.definition import Finding
+from perennial.runtime.errors import PerennialError
 
 
 def find_wrong_parameters(checkout: Checkout) -> list[Finding]:

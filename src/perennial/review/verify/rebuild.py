@@ -6,9 +6,9 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from perennial.review.checkout import Checkout, Stage, Tracked, lies_in
-from perennial.review.clone import bring_output, record_outputs
-from perennial.review.repro import Failure, differing, repro
+from perennial.review.revision.checkout import Checkout, Stage, Tracked, lies_in
+from perennial.review.revision.clone import bring_output, record_outputs
+from perennial.review.revision.repro import Failure, differing, repro
 from perennial.review.verify import trace
 from perennial.review.verify.contents import compare
 from perennial.review.verify.definition import Answer, Finding, NotApplicable

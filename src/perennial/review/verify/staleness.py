@@ -7,11 +7,11 @@ from contextlib import chdir
 from pathlib import Path
 from typing import Any
 
-from perennial import yamlfile
-from perennial.errors import PerennialError
-from perennial.review.checkout import Checkout, Stage, lies_in
+from perennial.params import yamlfile
+from perennial.review.revision.checkout import Checkout, Stage, lies_in
 from perennial.review.verify.contents import values
 from perennial.review.verify.definition import Finding
+from perennial.runtime.errors import PerennialError
 
 #: What DVC says of a file that is merely not here, as in a fresh clone.
 _ABSENT = ("deleted", "not in cache")

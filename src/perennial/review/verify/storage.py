@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from typing import Any
 
-from perennial.review.checkout import Checkout, Tracked, md5, objects
+from perennial.review.revision.checkout import Checkout, Tracked, md5, objects
 from perennial.review.verify.definition import Answer, CannotTell, Finding, NotApplicable
 
 

@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from perennial.review.checkout import Stage, lies_in
+from perennial.review.revision.checkout import Stage, lies_in
 
 _CALLS = (
     "open,openat,openat2,creat,execve,truncate,rename,renameat,renameat2,link,linkat,symlink,"
@@ -186,7 +186,8 @@ def undeclared(stage: Stage, opened: Iterable[Access], root: Path) -> list[tuple
     -------
     list of tuple
         Path and "reads" or "writes", sorted. A module's compiled form counts as the module, a
-        half-written output as the output.
+        half-written output as the output. An empty module, as most packages' ``__init__`` are,
+        holds nothing to declare.
     """
     outs = [out.path for out in stage.outs]
     deps = [dep.path for dep in stage.deps] + list(stage.params)
@@ -200,9 +201,15 @@ def undeclared(stage: Stage, opened: Iterable[Access], root: Path) -> list[tuple
         if is_writing and lies_in(path, _LOG):
             continue
         allowed = outs if is_writing else outs + deps
+        if _is_empty_module(root / path):
+            continue
         if not any(lies_in(path, name) for name in allowed) and found.get(path) != "writes":
             found[path] = "writes" if is_writing else "reads"
     return sorted(found.items())
+
+
+def _is_empty_module(path: Path) -> bool:
+    return path.suffix == ".py" and path.is_file() and not path.stat().st_size
 
 
 def _meant(path: PurePosixPath) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from perennial.review.checkout import Checkout
+from perennial.review.revision.checkout import Checkout
 from perennial.review.verify.definition import Finding
 
 #: Beside every output that git keeps and every `.dvc` file.

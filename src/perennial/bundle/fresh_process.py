@@ -1,0 +1,122 @@
+"""Ask a bundle its own samples in a fresh process that has no training library.
+
+What the process can import is what production will have: scikit-learn, pandas and joblib are shut
+out, so a bundle that needs them fails here and not there. A bundle whose engine is skops says that
+it needs scikit-learn, and gets it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.abc import MetaPathFinder
+from pathlib import Path
+from typing import Any
+
+from perennial.bundle.signing import PUBLIC_KEY
+
+#: Packages that the fresh process cannot import.
+SHUT_OUT = ("sklearn", "pandas", "joblib", "dvc", "pyarrow", "pydantic")
+
+#: What an engine needs of them.
+NEEDED = {"skops": {"sklearn", "joblib"}}
+
+#: What tells the process that the bundle is packed. Its input ends without where packing failed.
+_GO = "go"
+
+_SOURCE = Path(__file__).resolve().parents[2]
+
+
+def start(folder: Path, engine: str) -> subprocess.Popen[str]:
+    """Start a fresh process that will ask a bundle the requests of its `sample.json`.
+
+    It imports what the engine needs, and waits: the bundle may be packed meanwhile.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the bundle will be.
+    engine : str
+        The engine that its manifest will name.
+
+    Returns
+    -------
+    subprocess.Popen
+        For `ask_samples`. As a context manager it leaves no process behind.
+    """
+    # -I: no environment variable and no current folder may lend the process a module.
+    code = (
+        f"import sys; sys.path.insert(0, {str(_SOURCE)!r}); "
+        "import perennial.bundle.fresh_process as f; f.main()"
+    )
+    # A bundle that is not published yet is not signed either.
+    environment = {key: text for key, text in os.environ.items() if key != PUBLIC_KEY}
+    return subprocess.Popen(
+        [sys.executable, "-I", "-c", code, str(folder), engine],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=environment,
+    )
+
+
+def ask_samples(process: subprocess.Popen[str]) -> str | None:
+    """Let a process of `start` ask the bundle, which is there by now.
+
+    Parameters
+    ----------
+    process : subprocess.Popen
+        What `start` gave.
+
+    Returns
+    -------
+    str or None
+        What went wrong; None if every answer was the one on record.
+    """
+    _, told = process.communicate(_GO)
+    if process.returncode == 0:
+        return None
+    return (told.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
+
+
+class _Missing(MetaPathFinder):
+    """Finds packages to be absent, as they are where they are not installed.
+
+    None in `sys.modules` would do for an import, and not for scikit-learn, which looks there.
+    """
+
+    def __init__(self, packages: set[str]) -> None:
+        self._packages = packages
+
+    def find_spec(self, fullname: str, path: Any = None, target: Any = None) -> None:
+        del path, target
+        if fullname.partition(".")[0] in self._packages:
+            raise ModuleNotFoundError(f"import of {fullname} halted: not in production")
+
+
+def main() -> None:
+    """Ask the bundle named on the command line; the body of the fresh process."""
+    folder, engine = sys.argv[1:]
+    sys.meta_path.insert(0, _Missing(set(SHUT_OUT) - NEEDED.get(engine, set())))
+    from perennial.bundle.bundle import load
+    from perennial.bundle.manifest import MANIFEST
+    from perennial.model.compiled import engine_type
+    from perennial.runtime import jsonfile
+
+    engine_type(engine)
+    if sys.stdin.read(len(_GO)) != _GO:
+        sys.exit("the bundle was not packed")
+    # Made a moment ago by this repository, of types that `train.trusted` confirmed.
+    trusted = jsonfile.read(Path(folder) / MANIFEST).get("trusted", ())
+    bundle = load(folder, trusted=trusted)
+    cases = jsonfile.loads(bundle.files["sample.json"])["cases"]
+    answers = bundle.respond([case["request"] for case in cases])
+    for number, (case, found) in enumerate(zip(cases, answers, strict=True)):
+        if found != case["response"]:
+            sys.exit(f"sample {number}: answered {found}, on record is {case['response']}")
+
+
+if __name__ == "__main__":
+    main()

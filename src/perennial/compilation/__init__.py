@@ -1,1 +1,0 @@
-"""From fitted estimators to what an engine runs, one module an engine."""

@@ -1,0 +1,197 @@
+"""The data contract: what a row is.
+
+`data/contract.yaml` is the single source. `prepare` validates with it, `train` decides its
+preprocessing by it, `export` writes it into the bundle, whose requests are checked against it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from perennial.params.yamlfile import Closed, load, parse
+
+CONTRACT = Path("data/contract.yaml")
+
+Type = Literal["category", "number", "integer", "datetime", "text", "boolean"]
+Role = Literal["feature", "target", "time", "id", "group", "ignored"]
+Part = Literal["year", "month", "day", "weekday", "day_of_year", "hour", "minute", "minute_of_day"]
+Task = Literal["binary", "multiclass", "regression"]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+#: Calendar parts that a datetime feature becomes when the contract names none.
+DEFAULT_PARTS: tuple[Part, ...] = ("month", "day", "weekday", "minute_of_day")
+
+
+class Column(Closed):
+    """One column of a row."""
+
+    type: Type
+    """What its values are."""
+    role: Role = "feature"
+    """What it is for."""
+    categories: list[str] | None = None
+    """Allowed values of a category, in order; any by default. A target must list them."""
+    positive: str | None = None
+    """The category that counts as positive when a target has two; the last by default."""
+    min: float | str | None = None
+    """Smallest value allowed (a number, or an ISO 8601 date and time in quotes)."""
+    max: float | str | None = None
+    """Largest value allowed."""
+    missing: Share = 0.0
+    """Share of rows that may lack it. At 0 a row that lacks it is rejected."""
+    parts: list[Part] | None = None
+    """Calendar parts that a datetime becomes. On the time column: none by default."""
+    sensitive: bool = False
+    """Never copied into a bundle's reference sample, distributions or examples."""
+    unit: str = ""
+    """Unit of measure, for people."""
+    description: str = ""
+    """What it means, for people."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Column:
+        if self.categories is not None and self.type != "category":
+            raise ValueError(f"categories go with type category, not {self.type}")
+        if self.categories is not None and len(set(self.categories)) != len(self.categories):
+            raise ValueError("categories are listed twice")
+        if self.parts is not None and self.type != "datetime":
+            raise ValueError(f"parts go with type datetime, not {self.type}")
+        self._check_bounds()
+        self._check_role()
+        return self
+
+    def _check_bounds(self) -> None:
+        given = {"min": self.min, "max": self.max}
+        bounds = {key: bound for key, bound in given.items() if bound is not None}
+        allowed = {"number": (int, float), "integer": (int, float), "datetime": (str,)}
+        if bounds and self.type not in allowed:
+            raise ValueError(f"min and max do not go with type {self.type}")
+        if any(not isinstance(bound, allowed[self.type]) for bound in bounds.values()):
+            raise ValueError(f"min and max of a {self.type} must be of that type")
+        values: list[Any] = [
+            _moment(key, bound) if isinstance(bound, str) else bound
+            for key, bound in bounds.items()
+        ]
+        if len(values) == 2 and values[0] > values[1]:
+            raise ValueError("min lies above max")
+
+    def _check_role(self) -> None:
+        if self.role == "time" and self.type != "datetime":
+            raise ValueError("the time column must be of type datetime")
+        if self.role == "target":
+            if self.type in {"text", "datetime"}:
+                raise ValueError(f"a target cannot be of type {self.type}")
+            if self.type == "category" and len(self.categories or []) < 2:
+                raise ValueError("a target of type category must list its categories, two or more")
+        if self.positive is not None and (
+            self.role != "target"
+            or len(self.categories or []) != 2
+            or self.positive not in (self.categories or [])
+        ):
+            raise ValueError("positive names one of the two categories of a target")
+
+
+class Contract(Closed):
+    """What a row is, column by column."""
+
+    version: Literal[1]
+    """Version of this file's format."""
+    name: str
+    """A short name of the data set."""
+    description: str = ""
+    """What a row stands for, for people."""
+    columns: dict[str, Column] = Field(min_length=2)
+    """The columns by name, in order."""
+
+    @model_validator(mode="after")
+    def _roles(self) -> Contract:
+        for role in ("target", "time", "id", "group"):
+            names = self.of_role(role)
+            if len(names) > 1:
+                raise ValueError(f"more than one column has role {role}: {', '.join(names)}")
+        if not self.of_role("target"):
+            raise ValueError("no column has role target")
+        if not self.features:
+            raise ValueError("no column has role feature")
+        return self
+
+    def of_role(self, role: str) -> list[str]:
+        """Names of the columns that have a role, in order."""
+        return [name for name, column in self.columns.items() if column.role == role]
+
+    def only(self, role: str) -> str | None:
+        """Name of the one column that has a role, or None."""
+        return next(iter(self.of_role(role)), None)
+
+    @property
+    def target(self) -> str:
+        """Name of the target."""
+        return self.of_role("target")[0]
+
+    @property
+    def features(self) -> list[str]:
+        """Names of the columns that a model may look at: features, and a time that has parts."""
+        return [
+            name
+            for name, column in self.columns.items()
+            if column.role == "feature" or (column.role == "time" and column.parts)
+        ]
+
+    @property
+    def task(self) -> Task:
+        """What kind of question the target asks."""
+        column = self.columns[self.target]
+        if column.type == "boolean":
+            return "binary"
+        if column.type == "category":
+            return "binary" if len(column.categories or []) == 2 else "multiclass"
+        return "regression"
+
+    @property
+    def classes(self) -> list[str] | list[bool]:
+        """The target's classes, the positive one last when there are two; empty for regression."""
+        column = self.columns[self.target]
+        if column.type == "boolean":
+            return [False, True]
+        categories = list(column.categories or [])
+        if column.positive is not None and len(categories) == 2:
+            return [name for name in categories if name != column.positive] + [column.positive]
+        return categories
+
+
+def read_contract(path: Path = CONTRACT) -> Contract:
+    """Read and check the contract.
+
+    Parameters
+    ----------
+    path : Path
+        The file to read.
+
+    Returns
+    -------
+    Contract
+        The typed contract.
+
+    Raises
+    ------
+    PerennialError
+        If it is missing, is not YAML, or breaks a rule of its own.
+    """
+    return parse(Contract, load(path), where=str(path))
+
+
+def _moment(key: str, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is not None:
+        raise ValueError(
+            f"{key} is {text!r}, which is no ISO 8601 date and time without zone; "
+            'write it as "2013-01-31T23:59:00"'
+        )
+    return moment

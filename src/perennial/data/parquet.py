@@ -1,0 +1,84 @@
+"""Parquet written the same way every time, and read with a message when it is broken."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from perennial.model.types import TYPES
+from perennial.runtime.errors import PerennialError
+
+#: Arrow type of each type of the contract.
+ARROW: dict[str, pa.DataType] = {
+    name: pa.type_for_alias(kind.arrow) for name, kind in TYPES.items()
+}
+
+#: Rows in a row group. Fixed, because it shapes the bytes.
+ROW_GROUP = 131_072
+
+
+def write(path: Path, table: pa.Table) -> None:
+    """Write a table with fixed options: the same rows, the same bytes.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write.
+    table : pyarrow.Table
+        Rows in their final order; chunks and schema metadata do not matter.
+    """
+    pq.write_table(
+        table.replace_schema_metadata(None).combine_chunks(),
+        path,
+        version="2.6",
+        data_page_version="1.0",
+        compression="zstd",
+        compression_level=3,
+        use_dictionary=True,
+        write_statistics=True,
+        row_group_size=ROW_GROUP,
+        store_schema=True,
+    )
+
+
+def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a table.
+
+    Parameters
+    ----------
+    path : Path
+        The file to read.
+    columns : sequence of str, optional
+        Only these.
+
+    Returns
+    -------
+    pyarrow.Table
+        The rows in the file's order.
+
+    Raises
+    ------
+    PerennialError
+        If the file is missing, truncated, no Parquet at all, or lacks one of the columns.
+    """
+    try:
+        # pq.read_table would import pyarrow.dataset, and that pandas: two seconds.
+        with pq.ParquetFile(path) as file:
+            table = file.read(columns=columns)
+        return table if columns is None else table.select(columns)
+    except KeyError as error:
+        raise PerennialError(f"no such column: {error}", where=str(path)) from None
+    except FileNotFoundError:
+        raise PerennialError(
+            "the file is missing", where=str(path), hint="dvc repro, or dvc checkout"
+        ) from None
+    except PermissionError:
+        raise
+    except (pa.ArrowInvalid, OSError) as error:
+        reason = str(error).splitlines()[0]
+        raise PerennialError(
+            f"not a whole Parquet file: {reason}", where=str(path), hint="fetch the file again"
+        ) from None

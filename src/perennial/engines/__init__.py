@@ -1,1 +1,0 @@
-"""What runs a compiled model, one module an engine."""

@@ -1,0 +1,181 @@
+"""Fit the preprocessing: the contract decides what becomes of each column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.preprocessing import TargetEncoder
+
+from perennial.data.contract import DEFAULT_PARTS, Column, Contract, Task
+from perennial.learning.estimators import Traits
+from perennial.model.columns import Columns
+from perennial.model.preprocessing import (
+    Calendar,
+    Category,
+    Number,
+    OneHot,
+    Preprocessing,
+    Standard,
+    Step,
+    TargetMean,
+    Tfidf,
+)
+from perennial.params.train import Train
+
+Array = NDArray[Any]
+
+#: Folds of the cross-fitted target means that the training rows see.
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A preprocessing, and the matrix of the rows that it was fitted on.
+
+    The matrix is not always what it makes of those rows: a target mean that saw a row's
+    own target would leak it, so training rows get means of the other folds (Micci-Barreca 2001).
+    """
+
+    preprocessing: Preprocessing
+    matrix: Array
+
+
+def fit_preprocessing(
+    columns: Columns,
+    target: Array,
+    contract: Contract,
+    traits: Traits,
+    params: Train,
+    *,
+    standardise: bool = False,
+) -> Fitted:
+    """Fit the preprocessing on the training rows.
+
+    Parameters
+    ----------
+    columns : dict
+        Numpy columns by name.
+    target : numpy.ndarray
+        Class codes or values, shape (rows,).
+    contract : Contract
+        What each column is.
+    traits : Traits
+        What the estimator takes.
+    params : Train
+        Encoding, text and seed.
+    standardise : bool
+        Whether the matrix is brought to mean 0 and scale 1, for models that mind.
+
+    Returns
+    -------
+    Fitted
+        The preprocessing and the training matrix.
+    """
+    makers = _Makers(target, contract.task, traits, params)
+    fitted = [
+        makers.step(name, contract.columns[name], columns[name]) for name in contract.features
+    ]
+    preprocessing = Preprocessing(
+        types={name: contract.columns[name].type for name in contract.features},
+        steps=[step for step, _ in fitted],
+        dtype=traits.dtype,
+        finite=traits.finite,
+    )
+    matrix = np.concatenate([part for _, part in fitted], axis=1)
+    if not standardise:
+        return Fitted(preprocessing, matrix)
+    standard = _standard(matrix)
+    return Fitted(replace(preprocessing, standard=standard), standard.apply(matrix))
+
+
+@dataclass(frozen=True)
+class _Makers:
+    target: Array
+    task: Task
+    traits: Traits
+    params: Train
+
+    def step(self, name: str, column: Column, values: Array) -> tuple[Step, Array]:
+        make: Mapping[str, Callable[[str, Column, Array], tuple[Step, Array]]] = {
+            "category": self._category,
+            "datetime": self._calendar,
+            "text": self._text,
+        }
+        return make.get(column.type, self._number)(name, column, values)
+
+    def _number(self, name: str, column: Column, values: Array) -> tuple[Step, Array]:
+        step = Number(name, fill=None if self.traits.missing else _median(values))
+        return step, step.apply(values)
+
+    def _calendar(self, name: str, column: Column, values: Array) -> tuple[Step, Array]:
+        parts: list[str] = list(column.parts or DEFAULT_PARTS)
+        step = Calendar(name, parts)
+        if not self.traits.missing:
+            step = Calendar(name, parts, [_median(part) for part in step.apply(values).T])
+        return step, step.apply(values)
+
+    def _category(self, name: str, column: Column, values: Array) -> tuple[Step, Array]:
+        seen = {value for value in values if value is not None}
+        categories = [value for value in column.categories or sorted(seen) if value in seen]
+        encoding = self._encoding(len(categories))
+        if encoding == "target":
+            return self._target_mean(name, categories, values)
+        step = (Category if encoding == "native" else OneHot)(name, categories)
+        return step, step.apply(values)
+
+    def _encoding(self, count: int) -> str:
+        fits = count <= self.traits.native
+        if self.params.categories in {"native", "auto"}:
+            if fits:
+                return "native"
+            return "onehot" if count <= self.params.onehot_max else "target"
+        return self.params.categories
+
+    def _target_mean(self, name: str, categories: list[str], values: Array) -> tuple[Step, Array]:
+        encoder = TargetEncoder(
+            categories=[np.arange(-1, len(categories))],
+            target_type="continuous" if self.task == "regression" else self.task,
+            smooth="auto",
+            cv=self._folds(),
+        )
+        places = Category(name, categories).places(values)[:, np.newaxis]
+        crossfitted = np.asarray(encoder.fit_transform(places, self.target))
+        # The encoder's categories are -1, 0, 1, …; what is missing or unseen gets the overall mean.
+        means = np.stack(encoder.encodings_, axis=1)[1:]
+        default = np.atleast_1d(encoder.target_mean_)
+        step = TargetMean(name, categories, means.tolist(), default.tolist())
+        return step, np.where(places < 0, default, crossfitted)
+
+    def _folds(self) -> KFold | StratifiedKFold:
+        kind = KFold if self.task == "regression" else StratifiedKFold
+        return kind(FOLDS, shuffle=True, random_state=self.params.seed)
+
+    def _text(self, name: str, column: Column, values: Array) -> tuple[Step, Array]:
+        rows = max(1, min(self.params.text.min_documents, len(values)))
+        vectorizer = TfidfVectorizer(max_features=self.params.text.max_features, min_df=rows)
+        try:
+            vectorizer.fit(["" if text is None else text for text in values])
+        except ValueError:
+            # No term stands in enough rows: there is nothing to learn from this text.
+            step = Tfidf(name, [], [])
+        else:
+            terms = [str(term) for term in vectorizer.get_feature_names_out()]
+            step = Tfidf(name, terms, vectorizer.idf_.tolist())
+        return step, step.apply(values)
+
+
+def _median(values: Array) -> float:
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else 0.0
+
+
+def _standard(matrix: Array) -> Standard:
+    mean = matrix.mean(axis=0)
+    scale = matrix.std(axis=0)
+    return Standard(mean.tolist(), np.where(scale > 0, scale, 1.0).tolist())

@@ -1,1 +1,0 @@
-"""Metrics of each task, and what they share."""

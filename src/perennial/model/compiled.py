@@ -1,0 +1,184 @@
+"""The compiled model: a preprocessing, an engine and a decision, in a folder without pickle."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from numpy.typing import NDArray
+
+from perennial.model.columns import Columns
+from perennial.model.decision import Decision
+from perennial.model.preprocessing import Preprocessing
+from perennial.runtime import jsonfile
+
+FILE = "program.json"
+FORMAT = 1
+
+Array = NDArray[Any]
+
+#: Module and class of each engine; imported when a model needs it, for each has a price.
+_ENGINES = {
+    "treelite": ("perennial.model.engines.treelite", "TreeliteEngine"),
+    "linear": ("perennial.model.engines.linear", "LinearEngine"),
+    "onnx": ("perennial.model.engines.onnx", "OnnxEngine"),
+    "skops": ("perennial.model.engines.skops", "SkopsEngine"),
+}
+
+#: What to install to run an engine, where `requirements/live.txt` is not enough.
+_REQUIREMENTS = {
+    "onnx": "requirements/live-onnx.txt",
+    "skops": "requirements/live-skops.txt",
+}
+
+
+class EngineMissingError(ValueError):
+    """An engine whose packages are not installed."""
+
+
+def requirements_of(engine_name: str) -> str:
+    """Name the file of requirements that is enough to run an engine."""
+    return _REQUIREMENTS.get(engine_name, "requirements/live.txt")
+
+
+class Engine(Protocol):
+    """What runs a fitted model on a matrix.
+
+    Its class also has ``load(files, options, threads)``, which takes the content of what `save`
+    wrote by file name: bytes whose digest was checked are the bytes that are parsed.
+    """
+
+    def scores(self, matrix: Array) -> Array:
+        """Score rows: (rows, features) to probabilities (rows, classes) or values (rows,)."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write the model's own files into a folder."""
+        ...
+
+
+@dataclass(frozen=True)
+class CompiledModel:
+    """What is judged and what is served.
+
+    Attributes
+    ----------
+    preprocessing : Preprocessing
+        Raw columns to matrix.
+    engine : Engine
+        Matrix to scores.
+    decision : Decision
+        Scores to answers.
+    engine_name : str
+        Name of the engine.
+    options : dict
+        What the engine needs beside its files.
+    """
+
+    preprocessing: Preprocessing
+    engine: Engine
+    decision: Decision
+    engine_name: str
+    options: dict[str, Any]
+
+    def with_decision(self, decision: Decision) -> CompiledModel:
+        """The same model with another decision."""
+        return replace(self, decision=decision)
+
+    def scores(self, matrix: Array) -> Array:
+        """Score an encoded matrix, uncalibrated; see `Engine.scores`."""
+        return self.engine.scores(self.preprocessing.cast(matrix))
+
+    def answers(self, columns: Columns) -> Array:
+        """Answer raw columns: probabilities (rows, classes), or values (rows,)."""
+        return self.decision.answers(self.scores(self.preprocessing.encode(columns)))
+
+    def save(self, folder: Path) -> None:
+        """Write the model into a folder that is there."""
+        self.engine.save(folder)
+        value = {
+            "format": FORMAT,
+            "engine": {"name": self.engine_name, "options": self.options},
+            "program": self.preprocessing.to_json(),
+            "decision": self.decision.to_json(),
+        }
+        jsonfile.write(folder / FILE, value)
+
+
+def load(folder: Path, threads: int = 1) -> CompiledModel:
+    """Load a compiled model.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder that `CompiledModel.save` wrote.
+    threads : int
+        Threads that one call may use; the answers do not depend on it.
+
+    Returns
+    -------
+    CompiledModel
+        Ready to answer.
+
+    Raises
+    ------
+    ValueError
+        If the folder was written by a newer version.
+    EngineMissingError
+        If the engine's packages are not installed.
+    """
+    files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    return from_files(files, threads)
+
+
+def from_files(files: Mapping[str, bytes], threads: int = 1) -> CompiledModel:
+    """Make a compiled model of the content of its files.
+
+    Parameters
+    ----------
+    files : mapping
+        Content by file name, as `CompiledModel.save` wrote it.
+    threads : int
+        Threads that one call may use; the answers do not depend on it.
+
+    Returns
+    -------
+    CompiledModel
+        Ready to answer.
+
+    Raises
+    ------
+    ValueError
+        If the files were written by a newer version.
+    """
+    value = jsonfile.loads(files[FILE])
+    if value["format"] > FORMAT:
+        raise ValueError(f"{FILE}: format {value['format']} is newer than {FORMAT}")
+    return CompiledModel(
+        preprocessing=Preprocessing.from_json(value["program"]),
+        engine=_engine(value["engine"], files, threads),
+        decision=Decision.from_json(value["decision"]),
+        engine_name=value["engine"]["name"],
+        options=value["engine"]["options"],
+    )
+
+
+def _engine(described: Mapping[str, Any], files: Mapping[str, bytes], threads: int) -> Engine:
+    engine: Engine = engine_type(described["name"]).load(files, described["options"], threads)
+    return engine
+
+
+def engine_type(name: str) -> Any:
+    """Import an engine, or say with an `EngineMissingError` which requirements it lacks."""
+    module, attribute = _ENGINES[name]
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
+        raise EngineMissingError(
+            f"its engine, {name}, needs {package}, which is not installed here: "
+            f"pip install --require-hashes -r {requirements_of(name)}"
+        ) from None

@@ -1,0 +1,82 @@
+"""Trees, run by treelite's interpreter."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import treelite
+from numpy.typing import NDArray
+
+from perennial.model.decision import sigmoid, softmax
+from perennial.runtime.threads import cores, thread_count
+
+FILE = "model.tl"
+
+Array = NDArray[Any]
+
+
+class TreeliteEngine:
+    """A forest or gradient boosted trees in treelite's own format.
+
+    Parameters
+    ----------
+    model : treelite.Model
+        The trees.
+    link : str
+        From margins to scores: ``sigmoid``, ``softmax``, ``exponential`` or ``identity``.
+    threads : int
+        Threads of one call, at most; the answers do not depend on it.
+    """
+
+    def __init__(self, model: treelite.Model, link: str, threads: int = 1) -> None:
+        self.model = model
+        self._link = link
+        # treelite refuses more threads than there are cores, or than OpenMP was told to start.
+        self._threads = min(threads, cores(), thread_count())
+
+    @classmethod
+    def load(
+        cls, files: Mapping[str, bytes], options: dict[str, Any], threads: int = 1
+    ) -> TreeliteEngine:
+        """Load what `save` wrote, by file name; `options` are those that compilation decided."""
+        return cls(treelite.Model.deserialize_bytes(files[FILE]), options["link"], threads)
+
+    def save(self, folder: Path) -> None:
+        """Write the trees into a folder."""
+        # Written by Python, whose errors say what is wrong with a disk.
+        (folder / FILE).write_bytes(self.model.serialize_bytes())
+
+    def scores(self, matrix: Array) -> Array:
+        """Score rows.
+
+        Parameters
+        ----------
+        matrix : numpy.ndarray
+            Shape (rows, features), as `Preprocessing.cast` returns it.
+
+        Returns
+        -------
+        numpy.ndarray
+            Probabilities, shape (rows, classes), or values, shape (rows,).
+        """
+        # treelite computes in its own input type; the cast to float32 has rounded already.
+        matrix = matrix.astype(self.model.input_type, copy=False)
+        margins = treelite.gtil.predict(self.model, matrix, nthread=self._threads, pred_margin=True)
+        outputs = int(np.prod(margins.shape[1:]))
+        return _LINKS[self._link](margins.reshape(len(matrix), outputs).astype(np.float64))
+
+
+def _binary(positive: Array) -> Array:
+    return np.concatenate([1 - positive, positive], axis=1)
+
+
+_LINKS: dict[str, Callable[[Array], Array]] = {
+    "sigmoid": lambda margins: _binary(sigmoid(margins)),
+    "softmax": softmax,
+    "exponential": lambda margins: np.exp(margins[:, 0]),
+    "identity": lambda margins: margins[:, 0],
+    "probability": lambda margins: _binary(margins) if margins.shape[1] == 1 else margins,
+}

@@ -1,0 +1,68 @@
+"""The contract's six types: what each is in words, in numpy, in Arrow and in pandas.
+
+========  =======================  ==============  =============  ===========================
+Type      Values                   numpy           Arrow          pandas
+========  =======================  ==============  =============  ===========================
+category  texts, few of them       object (str)    string         string[pyarrow]
+text      texts                    object (str)    string         string[pyarrow]
+number    numbers; NaN is missing  float64         double         double[pyarrow]
+integer   whole numbers            float64         int64          int64[pyarrow]
+boolean   true and false           float64         bool           bool[pyarrow]
+datetime  moments without a zone   datetime64[us]  timestamp[us]  timestamp[us][pyarrow]
+========  =======================  ==============  =============  ===========================
+
+In numpy a missing value is None, NaN or NaT, and a whole number is exact to 2^53; in Arrow and in
+pandas a missing value is null, and a whole number is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_TEXTS = frozenset({"string", "large_string"})
+_WHOLE = frozenset({"int8", "int16", "int32", "int64"})
+_MOMENTS = frozenset(f"timestamp[{unit}]" for unit in ("s", "ms", "us", "ns"))
+
+
+@dataclass(frozen=True)
+class ContractType:
+    """One type of the contract.
+
+    Attributes
+    ----------
+    meaning : str
+        What one value is, in words.
+    numpy : str
+        Type of a numpy column.
+    arrow : str
+        Alias of the Arrow type.
+    taken_from : frozenset of str
+        Arrow types whose every value is one of this type.
+    is_quantity : bool
+        Whether values have a size, so that they can be cut into ranges.
+    """
+
+    meaning: str
+    numpy: str
+    arrow: str
+    taken_from: frozenset[str]
+    is_quantity: bool = False
+
+    @property
+    def pandas(self) -> str:
+        """Type of a pandas column."""
+        return f"{self.arrow}[pyarrow]"
+
+
+TYPES: dict[str, ContractType] = {
+    "category": ContractType("a text", "object", "string", _TEXTS),
+    "text": ContractType("a text", "object", "string", _TEXTS),
+    "number": ContractType(
+        "a number", "float64", "double", _WHOLE | {"double", "float"}, is_quantity=True
+    ),
+    "integer": ContractType("a whole number", "float64", "int64", _WHOLE, is_quantity=True),
+    "boolean": ContractType("true or false", "float64", "bool", frozenset({"bool"})),
+    "datetime": ContractType(
+        "a date and time of ISO 8601", "datetime64[us]", "timestamp[us]", _MOMENTS
+    ),
+}

@@ -1,0 +1,49 @@
+"""Parameters of `perennial compare`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+
+from perennial.params.yamlfile import Closed, load, parse
+
+PARAMS = Path("params.yaml")
+
+
+class Compare(Closed):
+    """How two revisions are compared."""
+
+    resamples: int = Field(1_000, ge=100)
+    """Bootstrap resamples behind each interval of a difference."""
+    exchanges: int = Field(1_000, ge=100)
+    """Random exchanges of the two models' answers behind each p-value."""
+    seed: int = Field(0, ge=0)
+    """Seed of resamples, exchanges and refits."""
+    refits: int = Field(3, ge=0)
+    """Refits of the head with other seeds: a difference inside their spread is none. 0 for none."""
+    min_blocks: int = Field(20, ge=2)
+    """With fewer blocks (days, groups or rows) the verdict is that it cannot be told."""
+    min_positives: int = Field(50, ge=1)
+    """With fewer rows of the rarest class, likewise."""
+
+
+def compare_params(path: Path = PARAMS) -> Compare:
+    """Read and check the section `compare` of a `params.yaml`.
+
+    Parameters
+    ----------
+    path : Path
+        The file to read.
+
+    Returns
+    -------
+    Compare
+        Typed, frozen parameters.
+
+    Raises
+    ------
+    PerennialError
+        If a key, a type or a value is wrong.
+    """
+    return parse(Compare, load(path).get("compare", {}), where=f"{path}: compare")

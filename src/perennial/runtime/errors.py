@@ -1,0 +1,51 @@
+"""The one exception that people are meant to read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class PerennialError(Exception):
+    """A fault in what the user gave, said as what, where and how to correct it.
+
+    Parameters
+    ----------
+    what : str
+        What is wrong, as a sentence.
+    where : str, optional
+        The file, key, row or column that it is wrong in.
+    hint : str, optional
+        What to do about it.
+
+    Examples
+    --------
+    >>> print(PerennialError("no rows", where="data/raw", hint="run collect"))
+    data/raw: no rows
+      hint: run collect
+    """
+
+    def __init__(self, what: str, *, where: str | None = None, hint: str | None = None) -> None:
+        self.what = what
+        self.where = where
+        self.hint = hint
+        super().__init__(what)
+
+    def __str__(self) -> str:
+        head = f"{self.where}: {self.what}" if self.where else self.what
+        return f"{head}\n  hint: {self.hint}" if self.hint else head
+
+
+def listed(breaches: Iterable[str]) -> str:
+    """Join several findings into the indented list that messages use.
+
+    Parameters
+    ----------
+    breaches : iterable of str
+        One finding each.
+
+    Returns
+    -------
+    str
+        The findings, each on a line of its own.
+    """
+    return "".join(f"\n  - {breach}" for breach in breaches)

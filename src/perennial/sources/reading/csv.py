@@ -1,0 +1,144 @@
+"""CSV: delimited values, all of them texts."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from functools import cache
+
+import pyarrow as pa
+import pyarrow.csv
+
+from perennial.data.contract import Contract
+from perennial.params.collect import Csv
+from perennial.runtime.errors import PerennialError
+from perennial.sources.reading.columns import check_columns
+from perennial.sources.reading.conform import conform
+from perennial.sources.reading.encoding import decoded
+from perennial.sources.reading.origin import Origin, clipped
+
+_DELIMITERS = (",", ";", "\t", "|")
+# A single value, such as a long text, must fit into a block.
+_BLOCK = 1 << 24
+
+
+def from_csv(content: bytes, name: str, contract: Contract, dialect: Csv) -> pa.Table:
+    """Read CSV.
+
+    Parameters
+    ----------
+    content : bytes
+        All of the file.
+    name : str
+        Its name, for messages.
+    contract : Contract
+        The columns and their types.
+    dialect : Csv
+        How it is written.
+
+    Returns
+    -------
+    pyarrow.Table
+        As `perennial.sources.reading.formats.read` returns it.
+
+    Raises
+    ------
+    PerennialError
+        If it is malformed, or differs from the contract.
+    """
+    text = decoded(
+        content,
+        name,
+        dialect.encoding,
+        hint="set collect.csv.encoding to what it is written in, such as cp1252 or latin-1",
+    )
+    header = _header(text, name, contract, dialect)
+    table = _texts(text, header, name, dialect)
+
+    @cache
+    def lines() -> list[int]:
+        return [line for line, _ in _records(text, dialect)]
+
+    hint = "correct the values; if they mean that one is missing, add them to collect.csv.nulls"
+    origin = Origin(name, lambda row: f"line {lines()[row + 1]}", hint)
+    return conform(table, contract, origin, is_text=True)
+
+
+def _header(text: str, name: str, contract: Contract, dialect: Csv) -> list[str]:
+    _, header = next(_records(text[:_BLOCK], dialect), (0, []))
+    if not header:
+        raise PerennialError("the file is empty", where=name, hint="fetch it again, or remove it")
+    other = [mark for mark in _DELIMITERS if mark in header[0] and mark != dialect.delimiter]
+    if len(header) == 1 and other and header[0] not in contract.columns:
+        raise PerennialError(
+            f"one column, {clipped(header[0])!r}: another delimiter than {dialect.delimiter!r}",
+            where=f"{name}, line 1",
+            hint=f"set collect.csv.delimiter to {json.dumps(other[0])}",
+        )
+    check_columns(header, contract, name)
+    return header
+
+
+def _texts(text: str, header: list[str], name: str, dialect: Csv) -> pa.Table:
+    try:
+        table = pyarrow.csv.read_csv(
+            # The newline at the end shows a quote that never closes: it becomes part of the value.
+            pa.BufferReader(text.encode() + b"\n"),
+            read_options=pyarrow.csv.ReadOptions(block_size=_BLOCK),
+            parse_options=_parsing(dialect),
+            convert_options=_converting(header, dialect),
+        )
+    except pa.ArrowInvalid as error:
+        _tell_malformed(text, header, name, dialect)
+        raise PerennialError(f"not valid CSV: {error}", where=name) from None
+    last = table.column(-1)[-1].as_py() if len(table) else None
+    if last is not None and last.endswith("\n"):
+        _tell_malformed(text, header, name, dialect)
+    return table
+
+
+def _parsing(dialect: Csv) -> pyarrow.csv.ParseOptions:
+    return pyarrow.csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True)
+
+
+def _converting(header: list[str], dialect: Csv) -> pyarrow.csv.ConvertOptions:
+    return pyarrow.csv.ConvertOptions(
+        column_types=dict.fromkeys(header, pa.string()),
+        null_values=dialect.nulls,
+        strings_can_be_null=True,
+    )
+
+
+def _tell_malformed(text: str, header: list[str], name: str, dialect: Csv) -> None:
+    wrong, after = [], 1
+    try:
+        for line, record in _records(text, dialect, strict=True):
+            if len(record) != len(header):
+                wrong.append((line, len(record)))
+            after = line
+    except csv.Error as error:
+        raise PerennialError(
+            f"a quote is not closed as it should be ({error})",
+            where=f"{name}, after line {after}",
+            hint='close it; a quote inside a quoted value is written twice: ""',
+        ) from None
+    if wrong:
+        more = f" (and {len(wrong) - 1} more such lines)" if len(wrong) > 1 else ""
+        raise PerennialError(
+            f"{wrong[0][1]} values where the header has {len(header)}{more}",
+            where=f"{name}, line {wrong[0][0]}",
+            hint="give each line a value for each column; quote a value that holds the delimiter",
+        )
+
+
+def _records(text: str, dialect: Csv, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
+    """Read records slowly, each with the number of the line that it begins on."""
+    csv.field_size_limit(1 << 30)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter, strict=strict)
+    line = 1
+    for record in reader:
+        if record:
+            yield line, record
+        line = reader.line_num + 1

@@ -1,0 +1,36 @@
+"""Where rows come from, for messages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from perennial.data.contract import CONTRACT
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where rows come from, for messages."""
+
+    name: str
+    """The file, or what else holds the rows."""
+    place: Callable[[int], str] = field(default=lambda row: f"row {row + 1}")
+    """Where in it a row stands, by the row's index."""
+    hint: str = f"correct the rows, or the column's type in {CONTRACT}"
+    """What to do about a value of the wrong type."""
+
+
+def clipped(text: str) -> str:
+    """Shorten a text of the user's to what fits into a message.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    str
+        The text, or its beginning.
+    """
+    return text if len(text) <= 60 else f"{text[:57]}…"

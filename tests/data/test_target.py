@@ -1,0 +1,33 @@
+"""The target as numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from perennial.data.contract import Contract
+from perennial.data.target import target_of
+
+
+def contract(**target: Any) -> Contract:
+    columns = {"x": {"type": "number"}, "y": {"role": "target", **target}}
+    return Contract.model_validate({"version": 1, "name": "t", "columns": columns})
+
+
+@pytest.mark.parametrize(
+    ("declared", "values", "expected"),
+    [
+        ({"type": "boolean"}, [True, False], [1, 0]),
+        ({"type": "category", "categories": ["c", "a", "b"]}, ["a", "b", "c"], [1, 2, 0]),
+        ({"type": "category", "categories": ["a", "b"], "positive": "a"}, ["a", "b"], [1, 0]),
+        ({"type": "integer"}, [3, -1], [3.0, -1.0]),
+    ],
+)
+def test_codes_follow_the_contract_and_values_stay(
+    declared: dict[str, Any], values: list[Any], expected: list[float]
+) -> None:
+    found = target_of(pa.table({"y": values}), contract(**declared))
+    assert found.tolist() == expected
+    assert found.dtype == ("float64" if declared["type"] == "integer" else "int64")

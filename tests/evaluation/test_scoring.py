@@ -1,0 +1,169 @@
+"""Which scorer, which blocks, which plots belong to a task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from perennial.evaluation.scoring import (
+    PLOTS,
+    PRIMARY,
+    Sample,
+    blocks_of,
+    judge,
+    plots,
+    primary_metric,
+    scorer_of,
+    values_there_are,
+)
+from perennial.params.evaluate import Evaluate
+from perennial.runtime.errors import PerennialError
+
+RNG = np.random.default_rng(0)
+ROWS = 300
+PARAMS = Evaluate(resamples=100)
+LABELS = RNG.integers(0, 2, ROWS)
+POSITIVE = np.clip(0.25 + 0.5 * LABELS + RNG.normal(0, 0.2, ROWS), 0, 1)
+SPECIES = RNG.integers(0, 3, ROWS)
+SHARES = RNG.dirichlet([1, 1, 1], ROWS)
+CASES: dict[str, tuple[Any, Any, Any, list[Any]]] = {
+    "binary": (LABELS, np.column_stack([1 - POSITIVE, POSITIVE]), 0.4, [False, True]),
+    "multiclass": (SPECIES, SHARES, None, ["c", "a", "b"]),
+    "regression": (POSITIVE, POSITIVE + RNG.normal(0, 0.1, ROWS), None, []),
+}
+
+
+@pytest.mark.parametrize("task", CASES)
+def test_the_primary_metric_is_one_of_the_tasks(task: str) -> None:
+    target, answers, threshold, _ = CASES[task]
+    scorer = scorer_of(task, target, answers, threshold)  # type: ignore[arg-type]
+    assert PRIMARY[task] in [metric.name for metric in scorer.metrics]  # type: ignore[index]
+    found = judge(scorer, Sample(target, None), PARAMS)
+    assert found.keys() == {metric.name for metric in scorer.metrics}
+    assert all(item.low <= item.value <= item.high for item in found.values())
+
+
+def test_the_threshold_decides() -> None:
+    target, answers, *_ = CASES["binary"]
+    recalls = [
+        judge(scorer_of("binary", target, answers, at), Sample(target, None), PARAMS)[
+            "recall"
+        ].value
+        for at in (0.3, 0.7)
+    ]
+    assert recalls[0] > recalls[1]
+
+
+class TestBlocks:
+    TIMES = np.array(["2013-01-01T00:00", "2013-01-01T23:59", "2013-01-02T00:00"], "datetime64[us]")
+    GROUPS = np.array(["b", "a", "b"])
+
+    def test_a_split_by_time_judges_by_days(self) -> None:
+        first, second, third = blocks_of("time", self.TIMES, self.GROUPS).tolist()  # type: ignore[union-attr]
+        assert first == second != third
+
+    def test_a_split_by_group_judges_by_groups(self) -> None:
+        found = blocks_of("group", self.TIMES, self.GROUPS)
+        assert found is not None
+        assert found.tolist() == [1, 0, 1]
+
+    @pytest.mark.parametrize("method", ["id", "random"])
+    def test_else_each_row_stands_for_itself(self, method: str) -> None:
+        assert blocks_of(method, self.TIMES, self.GROUPS) is None
+
+    @pytest.mark.parametrize("method", ["time", "group"])
+    def test_or_where_there_is_no_such_column(self, method: str) -> None:
+        assert blocks_of(method, None, None) is None
+
+    def test_a_part_of_a_sample_keeps_rows_and_blocks_together(self) -> None:
+        part = Sample(np.arange(4), np.array([7, 7, 8, 9])).part(np.array([1, 3]))
+        assert part.target.tolist() == [1, 3]
+        assert part.blocks is not None
+        assert part.blocks.tolist() == [7, 9]
+        assert Sample(np.arange(4), None).part(np.array([0])).blocks is None
+
+
+class TestPrimaryMetric:
+    METRICS = scorer_of("binary", CASES["binary"][0], CASES["binary"][1], 0.5).metrics
+
+    def test_it_is_the_tasks_or_the_one_asked_for(self) -> None:
+        assert primary_metric(self.METRICS, "binary", PARAMS).name == "roc_auc"
+        chosen = PARAMS.model_copy(update={"primary": "brier"})
+        assert primary_metric(self.METRICS, "binary", chosen).name == "brier"
+
+    def test_one_that_the_task_does_not_have_is_refused(self) -> None:
+        wrong = PARAMS.model_copy(update={"primary": "rmse"})
+        with pytest.raises(PerennialError) as refused:
+            primary_metric(self.METRICS, "binary", wrong)
+        told = str(refused.value)
+        assert told.startswith("params.yaml: evaluate.primary: a binary task has no metric rmse\n")
+        assert "hint: choose one of roc_auc, average_precision, " in told
+
+
+class TestBaselines:
+    def test_a_constant_answer_keeps_the_metrics_that_it_has(self) -> None:
+        target = CASES["binary"][0]
+        never = np.tile([0.9, 0.1], (ROWS, 1))
+        scorer = scorer_of("binary", target, never, 0.5)
+        found = values_there_are(scorer)
+        assert found["roc_auc"] == 0.5
+        assert "log_loss" in found
+        assert "precision" not in found
+        with pytest.raises(PerennialError, match="precision"):
+            judge(scorer, Sample(target, None), PARAMS)
+
+    def test_figures_do_not_depend_on_which_others_could_be_had(self) -> None:
+        target, answers, threshold, _ = CASES["binary"]
+        scorer = scorer_of("binary", target, answers, threshold)
+        judged = judge(scorer, Sample(target, None), PARAMS)
+        assert values_there_are(scorer) == {name: item.value for name, item in judged.items()}
+
+
+class TestPlots:
+    @pytest.mark.parametrize(
+        ("task", "names"),
+        [
+            ("binary", {"roc", "precision_recall", "calibration", "confusion", "scores"}),
+            ("multiclass", {"roc", "calibration", "confusion"}),
+            ("regression", {"calibration", "scores"}),
+        ],
+    )
+    def test_each_task_has_its_own(self, task: str, names: set[str]) -> None:
+        target, answers, threshold, classes = CASES[task]
+        found = plots(task, target, answers, threshold, classes)  # type: ignore[arg-type]
+        assert found.keys() == names < set(PLOTS)
+        for columns in found.values():
+            assert len({len(values) for values in columns.values()}) == 1
+
+    def test_residuals_are_parted_at_nought(self) -> None:
+        target, answers, threshold, classes = CASES["regression"]
+        found = plots("regression", target, answers, threshold, classes)["scores"]
+        residual = answers - target
+        assert found["negatives"].sum() == np.count_nonzero(residual < 0)
+        assert found["positives"].sum() == np.count_nonzero(residual >= 0)
+        assert not found["positives"][found["high"] <= 0].any()
+        assert not found["negatives"][found["low"] >= 0].any()
+        assert min(found["negatives"].min(), found["positives"].min()) == 0
+
+    @pytest.mark.parametrize("task", ["binary", "multiclass"])
+    def test_confusion_counts_every_row_under_the_names_of_the_classes(self, task: str) -> None:
+        target, answers, threshold, classes = CASES[task]
+        found = plots(task, target, answers, threshold, classes)["confusion"]  # type: ignore[arg-type]
+        counts = next(
+            values for name, values in found.items() if name not in {"actual", "predicted"}
+        )
+        assert sum(counts) == ROWS
+        names = {"false", "true"} if task == "binary" else {"a", "b", "c"}
+        assert set(found["actual"]) == set(found["predicted"]) == names
+        actual = dict.fromkeys(names, 0)
+        for name, count in zip(found["actual"], counts, strict=True):
+            actual[str(name)] += int(count)
+        order = ["false", "true"] if task == "binary" else ["c", "a", "b"]
+        assert [actual[name] for name in order] == np.bincount(target).tolist()
+
+    def test_curves_of_several_classes_bear_their_names(self) -> None:
+        target, answers, threshold, classes = CASES["multiclass"]
+        found = plots("multiclass", target, answers, threshold, classes)
+        assert set(found["roc"]["class"]) == set(found["calibration"]["class"]) == set(classes)

@@ -1,0 +1,206 @@
+"""The contract and the estimator's traits decide what becomes of each column."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.model_selection import KFold, StratifiedKFold
+from sklearn.preprocessing import StandardScaler, TargetEncoder
+
+from perennial.data.contract import DEFAULT_PARTS, Contract
+from perennial.learning.estimators import Traits, traits
+from perennial.learning.preprocessing import FOLDS, Fitted, fit_preprocessing
+from perennial.model.preprocessing import Calendar, Category, Number, OneHot, TargetMean, Tfidf
+from perennial.params.train import Train
+
+TARGETS: dict[str, dict[str, Any]] = {
+    "binary": {"type": "boolean"},
+    "multiclass": {"type": "category", "categories": ["a", "b", "c"]},
+    "regression": {"type": "number"},
+}
+PLAIN = Traits()
+NATIVE = Traits(native=4, missing=True)
+
+
+def fitted(
+    column: dict[str, Any],
+    values: Any,
+    target: Any = None,
+    *,
+    task: str = "binary",
+    traits: Traits = PLAIN,
+    standardise: bool = False,
+    **train: Any,
+) -> Fitted:
+    """Fit a contract of one feature, x."""
+    target = np.arange(len(values)) % 2 if target is None else target
+    columns = {"x": column, "y": {**TARGETS[task], "role": "target"}}
+    contract = Contract.model_validate({"version": 1, "name": "made", "columns": columns})
+    params = Train(**train)
+    return fit_preprocessing(
+        {"x": values}, target, contract, traits, params, standardise=standardise
+    )
+
+
+def letters(*values: str | None) -> Any:
+    return np.array(values, dtype=object)
+
+
+CATEGORY = {"type": "category", "missing": 0.5}
+ABC = letters("b", "a", "c", "a", None, "b")
+
+
+class TestEncoding:
+    @pytest.mark.parametrize(
+        ("takes", "params", "kind"),
+        [
+            (3, {}, Category),
+            (2, {}, OneHot),
+            (0, {}, OneHot),
+            (0, {"onehot_max": 3}, OneHot),
+            (0, {"onehot_max": 2}, TargetMean),
+            (2, {"onehot_max": 2}, TargetMean),
+            (0, {"categories": "native"}, OneHot),
+            (0, {"categories": "native", "onehot_max": 2}, TargetMean),
+            (3, {"categories": "onehot", "onehot_max": 2}, OneHot),
+            (3, {"categories": "target"}, TargetMean),
+        ],
+    )
+    def test_native_where_taken_else_by_the_number_of_categories(
+        self, takes: int, params: dict[str, Any], kind: type[Any]
+    ) -> None:
+        values = letters(*"abc" * 10)
+        program = fitted(CATEGORY, values, traits=Traits(native=takes), **params).preprocessing
+        assert type(program.steps[0]) is kind
+
+    def test_an_estimator_with_fewer_bins_takes_fewer_categories(self) -> None:
+        assert traits(HistGradientBoostingClassifier()).native == 255
+        assert traits(HistGradientBoostingClassifier(max_bins=20)).native == 20
+
+    def test_categories_keep_the_contracts_order_and_leave_out_what_training_lacks(self) -> None:
+        listed = {**CATEGORY, "categories": ["z", "c", "a", "b"]}
+        assert fitted(listed, ABC, traits=NATIVE).preprocessing.steps[0].categories == [
+            "c",
+            "a",
+            "b",
+        ]
+        assert fitted(CATEGORY, ABC, traits=NATIVE).preprocessing.steps[0].categories == [
+            "a",
+            "b",
+            "c",
+        ]
+
+    def test_native_matrix(self) -> None:
+        found = fitted(CATEGORY, ABC, traits=NATIVE)
+        np.testing.assert_array_equal(found.matrix[:, 0], [1, 0, 2, 0, np.nan, 1])
+
+    def test_all_values_missing(self) -> None:
+        for params in ({}, {"categories": "target"}):
+            values = letters(*[None] * 10)
+            result = fitted(CATEGORY, values, **params)
+            assert result.preprocessing.encode({"x": letters("a", None)}).shape[0] == 2
+
+
+class TestTargetMeans:
+    @pytest.mark.parametrize("task", TARGETS)
+    def test_as_scikit_learn_fits_and_crossfits_them(self, task: str) -> None:
+        rng = np.random.default_rng(0)
+        values = rng.choice(list("abcdefgh"), 300).astype(object)
+        is_regression = task == "regression"
+        classes = {"binary": 2, "multiclass": 3}.get(task, 0)
+        target = rng.normal(size=300) if is_regression else rng.integers(0, classes, 300)
+        found = fitted(CATEGORY, values, target, task=task, categories="target", seed=4)
+
+        kind = KFold if is_regression else StratifiedKFold
+        encoder = TargetEncoder(
+            target_type="continuous" if is_regression else task,
+            cv=kind(FOLDS, shuffle=True, random_state=4),
+        )
+        crossfitted = encoder.fit_transform(values[:, np.newaxis], target)
+        np.testing.assert_allclose(found.matrix, crossfitted, rtol=0, atol=1e-12)
+        whole = found.preprocessing.encode({"x": values})
+        expected = encoder.transform(values[:, np.newaxis])
+        np.testing.assert_allclose(whole, expected, rtol=0, atol=1e-12)
+        # What training rows see does not hold their own target.
+        assert not np.allclose(found.matrix, whole)
+
+    @pytest.mark.parametrize("task", TARGETS)
+    def test_missing_and_unseen_get_the_overall_mean(self, task: str) -> None:
+        values = letters(*["a", "b", "c", None] * 15)
+        target = np.arange(60) % 3 if task == "multiclass" else np.arange(60) // 30
+        target = target.astype(float) if task == "regression" else target
+        found = fitted(CATEGORY, values, target, task=task, categories="target")
+        overall = [1 / 3] * 3 if task == "multiclass" else [0.5]
+        asked = found.preprocessing.encode({"x": letters("never", None)})
+        np.testing.assert_allclose(asked, [overall, overall])
+        np.testing.assert_allclose(found.matrix[3::4], [overall] * 15)
+
+
+class TestNumbersAndDates:
+    @pytest.mark.parametrize("kind", ["number", "integer", "boolean"])
+    def test_missing_stays_where_it_is_taken_and_else_is_the_median(self, kind: str) -> None:
+        values = np.array([1.0, np.nan, 0.0, 1.0])
+        column = {"type": kind, "missing": 0.5}
+        native = fitted(column, values, traits=NATIVE)
+        assert native.preprocessing.steps == [Number("x")]
+        np.testing.assert_array_equal(native.matrix[:, 0], values)
+        filled = fitted(column, values)
+        assert filled.preprocessing.steps == [Number("x", fill=1.0)]
+        assert filled.matrix[:, 0].tolist() == [1, 1, 0, 1]
+
+    def test_a_column_without_any_value_is_filled_with_zero(self) -> None:
+        found = fitted({"type": "number", "missing": 1.0}, np.full(4, np.nan))
+        assert found.matrix.tolist() == [[0.0]] * 4
+
+    def test_calendar_parts_and_their_medians(self) -> None:
+        values = np.array(["2024-01-01", "2024-03-03", "NaT", "2024-05-05"], "datetime64[us]")
+        column = {"type": "datetime", "missing": 0.5}
+        assert fitted(column, values, traits=NATIVE).preprocessing.steps == [
+            Calendar("x", list(DEFAULT_PARTS))
+        ]
+        found = fitted({**column, "parts": ["month", "day"]}, values)
+        assert found.preprocessing.steps == [Calendar("x", ["month", "day"], [3.0, 3.0])]
+        assert found.matrix.tolist() == [[1, 1], [3, 3], [3, 3], [5, 5]]
+
+
+class TestText:
+    NOTES = letters("late late train", "a train", None, "late bus", "The bus", "")
+
+    @pytest.mark.parametrize(("features", "documents"), [(500, 2), (2, 1), (3, 1), (500, 1)])
+    def test_as_scikit_learn_fits_it(self, features: int, documents: int) -> None:
+        text = {"max_features": features, "min_documents": documents}
+        found = fitted({"type": "text", "missing": 0.5}, self.NOTES, text=text)
+        vectorizer = TfidfVectorizer(max_features=features, min_df=documents)
+        expected = vectorizer.fit_transform([note or "" for note in self.NOTES]).toarray()
+        np.testing.assert_allclose(found.matrix, expected, rtol=0, atol=1e-15)
+        assert found.preprocessing.names == [
+            f"x~{term}" for term in vectorizer.get_feature_names_out()
+        ]
+
+    @pytest.mark.parametrize("notes", [letters("a", None, ""), letters("one", "two", "three")])
+    def test_text_without_a_usable_term_has_no_columns(self, notes: Any) -> None:
+        found = fitted({"type": "text", "missing": 0.5}, notes)
+        assert found.preprocessing.steps == [Tfidf("x", [], [])]
+        assert found.matrix.shape == (3, 0)
+
+
+def test_standardised_as_scikit_learn_does_it() -> None:
+    values = np.random.default_rng(0).normal(3, 5, 40)
+    found = fitted({"type": "number"}, values, standardise=True)
+    expected = StandardScaler().fit_transform(values[:, np.newaxis])
+    np.testing.assert_allclose(found.matrix, expected, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(found.preprocessing.encode({"x": values}), found.matrix)
+    constant = fitted({"type": "number"}, np.ones(5), standardise=True)
+    assert constant.matrix.tolist() == [[0.0]] * 5
+
+
+def test_the_traits_go_into_the_program() -> None:
+    program = fitted(
+        {"type": "number"}, np.ones(4), traits=Traits(dtype="float32", finite=False)
+    ).preprocessing
+    assert (program.dtype, program.finite) == ("float32", False)
+    assert program.types == {"x": "number"}

@@ -1,0 +1,291 @@
+"""Every row has one side, the side that the method promises; sides that cannot serve are told."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from perennial.data.contract import Contract
+from perennial.params.prepare import ShareSplit, Split, TimeSplit
+from perennial.preparation.split import Sides, positions, split
+from perennial.runtime.errors import PerennialError
+
+BINARY: dict[str, Any] = {"type": "boolean"}
+THREE = {"type": "category", "categories": ["a", "b", "c"]}
+NUMBER = {"type": "number"}
+
+
+def contract(target: dict[str, Any] = BINARY, **roles: str) -> Contract:
+    columns: dict[str, Any] = {
+        "x": {"type": "number"},
+        "when": {"type": "datetime", "role": roles.get("when", "ignored")},
+        "key": {"type": "integer", "role": roles.get("key", "ignored")},
+        "y": {**target, "role": "target"},
+    }
+    return Contract.model_validate({"version": 1, "name": "made up", "columns": columns})
+
+
+TIMED, KEYED, GROUPED = contract(when="time"), contract(key="id"), contract(key="group")
+
+
+def rows(target: list[Any], keys: list[Any] | None = None) -> pa.Table:
+    keys = list(range(len(target))) if keys is None else keys
+    return pa.table(
+        {
+            "x": [0.0] * len(target),
+            "when": pa.array(
+                [datetime.fromisoformat("2013-01-01")] * len(target), pa.timestamp("us")
+            ),
+            "key": pa.array(keys, pa.int64()),
+            "y": target,
+        }
+    )
+
+
+def mixed(number: int) -> pa.Table:
+    return rows([i % 2 == 0 for i in range(number)])
+
+
+def named(names: list[str]) -> pa.DictionaryArray:
+    return pa.array(names, pa.string()).dictionary_encode()
+
+
+def one_period(table: pa.Table) -> pa.DictionaryArray:
+    return named(["all"] * table.num_rows)
+
+
+def refusal(table: pa.Table, rules: Contract, params: Split, names: list[str] | None = None) -> str:
+    periods = named(names) if names else one_period(table)
+    with pytest.raises(PerennialError) as told:
+        split(table, periods, rules, params)
+    assert told.value.hint
+    return str(told.value)
+
+
+def test_time_tests_on_the_last_periods_by_name_and_validates_before_them() -> None:
+    names = ["2013-10", "2013-02", "2013-01", "2013-09"] * 2
+    table = rows([True] * 4 + [False] * 4)
+    sides = split(table, named(names), TIMED, TimeSplit(method="time"))
+    assert [side.tolist() for side in sides] == [[1, 2, 5, 6], [3, 7], [0, 4]]
+    sides = split(table, named(names), TIMED, TimeSplit(method="time", test=2))
+    assert [side.tolist() for side in sides] == [[2, 6], [1, 5], [0, 3, 4, 7]]
+
+
+def test_a_period_without_usable_rows_does_not_count() -> None:
+    periods = pa.DictionaryArray.from_arrays(
+        pa.array([0, 0, 1, 1, 2, 2], pa.int32()), ["2013-01", "2013-02", "2013-03", "2013-04"]
+    )
+    sides = split(mixed(6), periods, TIMED, TimeSplit(method="time"))
+    assert [side.tolist() for side in sides] == [[0, 1], [2, 3], [4, 5]]
+
+
+def test_too_few_periods_are_told_by_name() -> None:
+    names = ["2013-01", "2013-01", "2013-02", "2013-02"]
+    told = refusal(mixed(4), TIMED, TimeSplit(method="time"), names)
+    assert "needs 3 periods" in told
+    assert "there are 2 with accepted, labelled rows: 2013-01, 2013-02" in told
+
+
+@pytest.mark.parametrize(
+    ("params", "role"),
+    [
+        (TimeSplit(method="time"), "time"),
+        (ShareSplit(method="id"), "id"),
+        (ShareSplit(method="group"), "group"),
+    ],
+)
+def test_a_method_without_its_column_names_the_contract(params: Split, role: str) -> None:
+    told = refusal(mixed(9), contract(), params)
+    assert told.startswith("data/contract.yaml: ")
+    assert f"no column has role {role}" in told
+
+
+def test_no_usable_row_is_told() -> None:
+    table = mixed(0)
+    told = refusal(table, KEYED, ShareSplit(method="id"))
+    assert "no row is both accepted and labelled" in told
+
+
+def test_a_row_without_key_has_no_side() -> None:
+    table = rows([True, False, True], [1, None, 3])
+    told = refusal(table, KEYED, ShareSplit(method="id"))
+    assert "1 rows lack key" in told
+    assert "columns.key.missing" in told
+
+
+KEYS = st.lists(st.integers(0, 10**6), min_size=1, max_size=60)
+SHARES = st.floats(0.05, 0.45)
+
+
+def side_of(keys: list[int], params: ShareSplit) -> dict[int, str]:
+    """The side of each key, by the method's own arithmetic on real calls."""
+    position = positions(pa.chunked_array([pa.array(keys, pa.int64())]), params.seed)
+    return {
+        key: "test"
+        if at < params.test
+        else "validation"
+        if at >= 1 - params.validation
+        else "train"
+        for key, at in zip(keys, position.tolist(), strict=True)
+    }
+
+
+def sides_by_key(keys: list[int], params: ShareSplit) -> dict[int, set[str]]:
+    """The sides that `split` gives each key. 400 more keys see to it that no side is empty."""
+    everyone = [*keys, *range(10**7, 10**7 + 400)]
+    # Both classes for every key, so that no side lacks one.
+    table = rows([True, False] * len(everyone), [key for key in everyone for _ in range(2)])
+    found: dict[int, set[str]] = {}
+    sides = split(table, one_period(table), GROUPED, params)
+    for name, side in sides._asdict().items():
+        for row in side:
+            found.setdefault(everyone[row // 2], set()).add(name)
+    return found
+
+
+@given(KEYS, KEYS, st.randoms(), SHARES, SHARES)
+def test_no_key_changes_sides_when_rows_are_added_or_shuffled(
+    keys: list[int], more: list[int], random: Any, test: float, validation: float
+) -> None:
+    params = ShareSplit(method="group", test=test, validation=validation)
+    before = sides_by_key(keys, params)
+    grown = keys + more
+    random.shuffle(grown)
+    after = sides_by_key(grown, params)
+    assert all(len(sides) == 1 for sides in after.values())
+    assert all(after[key] == before[key] for key in keys)
+    assert {key: after[key] for key in keys} == {
+        key: {side} for key, side in side_of(keys, params).items()
+    }
+
+
+@given(KEYS, SHARES, SHARES, st.sampled_from(["test", "validation"]))
+def test_a_larger_share_takes_rows_from_train_alone(
+    keys: list[int], test: float, validation: float, grown: str
+) -> None:
+    small = ShareSplit(method="group", test=test, validation=validation)
+    large = small.model_copy(update={grown: getattr(small, grown) + 0.05})
+    before, after = sides_by_key(keys, small), sides_by_key(keys, large)
+    moved = {key for key in keys if before[key] != after[key]}
+    assert all(before[key] == {"train"} and after[key] == {grown} for key in moved)
+
+
+def test_the_hash_of_a_key_is_fixed_for_good() -> None:
+    # Were these to change, every user's rows would change sides with an upgrade.
+    text = positions(pa.chunked_array([["a", "é", ""]]), 0)
+    assert text.tolist() == TEXT_POSITIONS
+    seeded = positions(pa.chunked_array([["a", "é", ""]]), 1)
+    assert (seeded != text).all()
+    number = positions(pa.chunked_array([[7]]), 0)
+    assert number.tolist() == positions(pa.chunked_array([["7"]]), 0).tolist()
+
+
+TEXT_POSITIONS = [0.08533998760926986, 0.9878605538593347, 0.8193018466044045]
+
+
+def test_positions_lie_evenly_and_do_not_depend_on_chunks() -> None:
+    keys = [f"key {i}" for i in range(70_000)]
+    position = positions(pa.chunked_array([keys]), 0)
+    assert position.min() >= 0
+    assert position.max() < 1
+    assert np.histogram(position, bins=10, range=(0, 1))[0] == pytest.approx(7_000, rel=0.05)
+    pieces = pa.chunked_array([keys[:10], [], keys[10:]])
+    assert (positions(pieces, 0) == position).all()
+
+
+def test_random_draws_the_shares_and_another_seed_draws_others() -> None:
+    table = mixed(1000)
+    params = ShareSplit(method="random", test=0.2, validation=0.1)
+    sides = split(table, one_period(table), contract(), params)
+    assert [len(side) for side in sides] == [700, 100, 200]
+    again = split(table, one_period(table), contract(), params)
+    assert all((a == b).all() for a, b in zip(sides, again, strict=True))
+    other = split(table, one_period(table), contract(), params.model_copy(update={"seed": 1}))
+    assert sides.test.tolist() != other.test.tolist()
+    assert sides.test[:5].tolist() == FIRST_DRAWN
+
+
+FIRST_DRAWN = [2, 3, 11, 13, 15]
+
+
+@given(
+    st.integers(60, 300),
+    st.sampled_from(["time", "id", "group", "random"]),
+    st.integers(0, 5),
+)
+def test_the_sides_are_a_partition_in_row_order(number: int, method: Any, seed: int) -> None:
+    table = rows([float(i) for i in range(number)])
+    rules = contract(NUMBER, when="time", key=method if method in {"id", "group"} else "ignored")
+    params: Split = (
+        TimeSplit(method="time")
+        if method == "time"
+        else ShareSplit(method=method, test=0.3, validation=0.3, seed=seed)
+    )
+    periods = named([f"{i * 5 // number}" for i in range(number)])
+    sides = split(table, periods, rules, params)
+    assert sorted(np.concatenate(sides).tolist()) == list(range(number))
+    assert all((np.diff(side) > 0).all() for side in sides)
+
+
+def test_an_empty_side_is_told_with_its_share() -> None:
+    told = refusal(rows([True, False] * 9, [7] * 18), GROUPED, ShareSplit(method="group"))
+    empty = {side for side in ("train", "validation", "test") if f"{side} has no rows" in told}
+    assert len(empty) == 2
+    told = refusal(mixed(3), contract(), ShareSplit(method="random", test=0.1, validation=0.4))
+    assert "test has no rows: raise its share (prepare.split.test)" in told
+    told = refusal(mixed(3), contract(), ShareSplit(method="random", test=0.5, validation=0.4))
+    assert "validation has no rows" not in told
+
+
+PERIODS = ["1", "1", "1", "2", "2", "2", "3", "3", "3"]
+
+
+@pytest.mark.parametrize(
+    ("target", "values", "message"),
+    [
+        (BINARY, [True] * 9, "every labelled row is y=True: there is nothing to learn"),
+        (THREE, ["b"] * 9, "every labelled row is y=b"),
+        (BINARY, [1, 0, 1, 1, 1, 1, 1, 0, 1], "validation has no row of y=False"),
+        (BINARY, [1, 0, 1, 0, 1, 1, 0, 0, 0], "test has no row of y=True"),
+        (BINARY, [1, 1, 1, 0, 1, 1, 0, 0, 1], "train has no row of y=False, which validation and"),
+        (THREE, list("abaabaabc"), "train has no row of y=c, which test must answer"),
+        (THREE, list("abaabaaba"), "no row is y=c, which the contract lists"),
+        (NUMBER, [1.5] * 9, "train has one value of y in 3 rows"),
+        (NUMBER, [1.0, 2.0, 3.0, 4.0, 4.0, 4.0, 1.0, 2.0, 3.0], "validation has one value of y"),
+    ],
+)
+def test_a_target_that_cannot_be_learnt_or_judged_is_told(
+    target: dict[str, Any], values: list[Any], message: str
+) -> None:
+    values = [bool(value) for value in values] if target is BINARY else values
+    rules = contract(target, when="time")
+    told = refusal(rows(values), rules, TimeSplit(method="time"), PERIODS)
+    assert message in told
+
+
+def test_every_unfit_side_is_told_at_once() -> None:
+    values = [bool(v) for v in [1, 0, 1, 1, 1, 1, 0, 0, 0]]
+    told = refusal(rows(values), TIMED, TimeSplit(method="time"), PERIODS)
+    assert "validation has no row of y=False" in told
+    assert "test has no row of y=True" in told
+
+
+@pytest.mark.parametrize(
+    ("target", "values"),
+    [
+        (BINARY, [True, False, True] * 3),
+        # Several classes: a held-out side may lack one.
+        (THREE, list("abcabbaac")),
+        (NUMBER, [1.0, 2.0, 3.0] * 3),
+    ],
+)
+def test_sound_sides_pass(target: dict[str, Any], values: list[Any]) -> None:
+    rules = contract(target, when="time")
+    sides = split(rows(values), named(PERIODS), rules, TimeSplit(method="time"))
+    assert isinstance(sides, Sides)

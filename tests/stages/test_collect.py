@@ -1,0 +1,211 @@
+"""The stage files rows by period, in one canonical order, whole or not at all."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from perennial.data import parquet
+from perennial.data.contract import Contract, read_contract
+from perennial.params.collect import Collect
+from perennial.runtime.errors import PerennialError
+from perennial.sources.reading.formats import parsed
+from perennial.stages import collect
+
+ROOT = Path(__file__).parents[2]
+CONTRACT = """\
+version: 1
+name: sales
+columns:
+  id: {type: text, role: id}
+  at: {type: datetime, role: time}
+  price: {type: number}
+  sold: {type: boolean, role: target}
+"""
+HEADER = "id,at,price,sold\n"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "data/landing").mkdir(parents=True)
+    (tmp_path / "data/contract.yaml").write_text(CONTRACT)
+    (tmp_path / "params.yaml").write_text("collect: {source: files}\n")
+    (tmp_path / "requirements").mkdir()
+    (tmp_path / "requirements/build.txt").touch()
+    return tmp_path
+
+
+def run(project: Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "src", "collect"],
+        cwd=project,
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,
+    )
+
+
+def land(project: Path, name: str, *rows: str) -> None:
+    text = HEADER + "".join(f"{row}\n" for row in rows)
+    (project / "data/landing" / name).write_text(text)
+
+
+def hashes(project: Path) -> dict[str, str]:
+    return {
+        path.name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted((project / "data/raw").iterdir())
+    }
+
+
+JANUARY = ("b,2024-01-31T23:59:59,1,yes", "a,2024-01-02,2,no", "c,2024-01-02,,")
+FEBRUARY = ("d,2024-02-01,4,yes",)
+
+
+class TestStage:
+    def test_one_file_a_month_sorted_by_time_and_id(self, project: Path) -> None:
+        land(project, "rows.csv", *FEBRUARY, *JANUARY)
+        assert run(project).returncode == 0
+        assert list(hashes(project)) == ["2024-01.parquet", "2024-02.parquet"]
+        january = parquet.read(project / "data/raw/2024-01.parquet")
+        assert january["id"].to_pylist() == ["a", "c", "b"]
+        assert january.schema.names == ["id", "at", "price", "sold"]
+
+    def test_a_new_month_changes_no_earlier_file(self, project: Path) -> None:
+        land(project, "rows.csv", *JANUARY)
+        run(project)
+        before = hashes(project)
+        land(project, "more.csv", *FEBRUARY)
+        run(project)
+        after = hashes(project)
+        assert after.pop("2024-02.parquet")
+        assert after == before
+
+    def test_the_bytes_depend_on_rows_alone(self, project: Path) -> None:
+        land(project, "rows.csv", *JANUARY, *FEBRUARY)
+        run(project)
+        before = hashes(project)
+        (project / "data/landing/rows.csv").unlink()
+        land(project, "z.csv", *reversed(JANUARY))
+        land(project, "a.csv", *FEBRUARY)
+        elsewhere = {"TZ": "Pacific/Auckland", "PYTHONHASHSEED": "7", "LC_ALL": "C"}
+        run(project, env={**os.environ, **elsewhere})
+        assert hashes(project) == before
+
+    def test_flights_until_september(self, project: Path) -> None:
+        shutil.copy(ROOT / "data/contract.yaml", project / "data/contract.yaml")
+        (project / "params.yaml").write_text('collect: {until: "2013-09"}\n')
+        assert run(project).returncode == 0
+        counts = [
+            parquet.read(path, ["late"]).num_rows
+            for path in sorted((project / "data/raw").iterdir())
+        ]
+        assert len(counts) == 9
+        assert sum(counts) == 252_484
+
+    def test_the_flights_contract_is_asked_for(self, project: Path) -> None:
+        (project / "params.yaml").write_text("collect: {}\n")
+        done = run(project)
+        assert done.returncode == 1
+        assert "the source flights: its columns are not those of data/contract.yaml" in done.stderr
+
+    def test_a_bad_row_is_told_and_earlier_raw_rows_stay(self, project: Path) -> None:
+        land(project, "rows.csv", *JANUARY)
+        run(project)
+        before = hashes(project)
+        land(project, "more.csv", *FEBRUARY, "e,someday,5,yes")
+        done = run(project)
+        assert done.returncode == 1
+        assert "collect: data/landing/more.csv: wrong values" in done.stderr
+        assert 'line 3, column at: "someday" is not a date and time' in done.stderr
+        assert "hint: " in done.stderr
+        assert "Traceback" not in done.stderr
+        assert hashes(project) == before
+
+    def test_a_full_disk_leaves_nothing_half_written(self, project: Path) -> None:
+        land(project, "rows.csv", *JANUARY)
+        run(project)
+        before = hashes(project)
+        land(project, "more.csv", *(f"{i},2024-02-01,{i},yes" for i in range(9_999)))
+        limit = (20_000, 20_000)
+        done = run(project, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit))
+        assert done.returncode == 1
+        assert "File too large" in done.stderr
+        assert "Traceback" not in done.stderr
+        assert hashes(project) == before
+        assert sorted(path.name for path in (project / "data").iterdir()) == [
+            "contract.yaml",
+            "landing",
+            "raw",
+        ]
+
+
+class TestPeriods:
+    SALES = Contract.model_validate(
+        {
+            "version": 1,
+            "name": "sales",
+            "columns": {
+                "at": {"type": "datetime", "role": "time"},
+                "x": {"type": "integer"},
+                "y": {"type": "boolean", "role": "target"},
+            },
+        }
+    )
+    DATES = ("2012-12-31", "2013-08-31", "2013-09-01", "2013-09-30T23:59", "2013-10-01")
+
+    def rows(self) -> pa.Table:
+        text = "at,x,y\n" + "".join(f"{date},1,yes\n" for date in reversed(self.DATES))
+        return parsed(text.encode(), "rows.csv", self.SALES)
+
+    @pytest.mark.parametrize(
+        ("params", "expected"),
+        [
+            ({"period": "year"}, ["2012", "2013"]),
+            ({"period": "month", "since": "2013"}, ["2013-08", "2013-09", "2013-10"]),
+            (
+                {"period": "day", "since": "2013-09", "until": "2013-09"},
+                ["2013-09-01", "2013-09-30"],
+            ),
+            ({"period": "month", "until": "2013-08-01"}, ["2012-12", "2013-08"]),
+            ({"period": "all"}, ["all"]),
+        ],
+    )
+    def test_periods_wanted(self, params: dict[str, Any], expected: list[str]) -> None:
+        found = collect.by_period(self.rows(), self.SALES, Collect(**params))
+        assert list(found) == expected
+
+    def test_no_rows_left(self) -> None:
+        with pytest.raises(
+            PerennialError, match="no rows from 2014: the source has 2012-12 to 2013"
+        ):
+            collect.by_period(self.rows(), self.SALES, Collect(since="2014"))
+
+    def test_a_table_without_time_needs_the_period_all(self) -> None:
+        columns = {**self.SALES.columns}
+        columns["at"] = columns["at"].model_copy(update={"role": "ignored"})
+        timeless = self.SALES.model_copy(update={"columns": columns})
+        with pytest.raises(PerennialError, match=r"collect\.period: all"):
+            collect.by_period(self.rows(), timeless, Collect())
+        found = collect.by_period(self.rows(), timeless, Collect(period="all"))
+        assert found["all"].num_rows == len(self.DATES)
+
+
+def test_the_contract_in_the_repository_is_valid_and_explains_every_column() -> None:
+    contract = read_contract(ROOT / "data/contract.yaml")
+    assert contract.target == "late"
+    assert contract.only("id") == "flight_id"
+    assert "scheduled_departure" in contract.features
+    for name, column in contract.columns.items():
+        assert column.description, name
+        assert column.unit or column.type not in {"number", "datetime"}, name

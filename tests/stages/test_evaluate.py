@@ -1,0 +1,312 @@
+"""What is judged is what is served; every figure can be computed again by other means."""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from sklearn import metrics as reference
+
+from perennial.data import parquet
+from perennial.data.contract import Contract, read_contract
+from perennial.evaluation.scoring import PLOTS
+from perennial.model import compiled
+from perennial.params.build import BuildParams, read_params
+from perennial.runtime import jsonfile
+from perennial.runtime.errors import PerennialError
+from perennial.stages import evaluate
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+TASKS = ["cancer", "iris", "diabetes"]
+
+
+@contextmanager
+def inside(project: Project) -> Iterator[None]:
+    """Stand in a project."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(project.root)
+        yield
+
+
+@pytest.fixture(params=TASKS)
+def task(request: pytest.FixtureRequest) -> Project:
+    return request.getfixturevalue(request.param)
+
+
+def scored(project: Project) -> pa.Table:
+    return parquet.read(project.root / "data/scored/test.parquet")
+
+
+def figures(project: Project, name: str = "evaluate") -> dict[str, Any]:
+    return jsonfile.read(project.root / f"metrics/{name}.json")
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+class TestFigures:
+    """Against scikit-learn, on the scored table."""
+
+    def test_binary(self, cancer: Project) -> None:
+        table = scored(cancer)
+        truth = np.array(table["diagnosis"].to_pylist()) == "malignant"
+        said = np.array(table["prediction"].to_pylist()) == "malignant"
+        probability = table["probability"].to_numpy()
+        expected = {
+            "roc_auc": reference.roc_auc_score(truth, probability),
+            "average_precision": reference.average_precision_score(truth, probability),
+            "log_loss": reference.log_loss(truth, probability),
+            "brier": reference.brier_score_loss(truth, probability),
+            "precision": reference.precision_score(truth, said),
+            "recall": reference.recall_score(truth, said),
+            "f1": reference.f1_score(truth, said),
+        }
+        found = figures(cancer)
+        assert found.keys() - expected.keys() == {"detail"}
+        assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+
+    def test_multiclass(self, iris: Project) -> None:
+        table = scored(iris)
+        classes = ["setosa", "versicolor", "virginica"]
+        truth, said = table["species"].to_pylist(), table["prediction"].to_pylist()
+        shares = np.column_stack([table[f"probability:{name}"].to_numpy() for name in classes])
+        even = shares / shares.sum(axis=1, keepdims=True)
+        expected = {
+            "log_loss": reference.log_loss(truth, even, labels=classes),
+            "accuracy": reference.accuracy_score(truth, said),
+            "balanced_accuracy": reference.balanced_accuracy_score(truth, said),
+            "f1_macro": reference.f1_score(truth, said, average="macro"),
+            "roc_auc": reference.roc_auc_score(truth, even, multi_class="ovr", labels=classes),
+        }
+        found = figures(iris)
+        assert found.keys() - expected.keys() <= {"detail"}
+        assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+
+    def test_regression(self, diabetes: Project) -> None:
+        table = scored(diabetes)
+        truth, said = table["progression"].to_numpy(), table["prediction"].to_numpy()
+        expected = {
+            "rmse": reference.root_mean_squared_error(truth, said),
+            "mae": reference.mean_absolute_error(truth, said),
+            "r2": reference.r2_score(truth, said),
+            "median_absolute_error": reference.median_absolute_error(truth, said),
+            "bias": np.mean(said - truth),
+        }
+        found = figures(diabetes)
+        assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+
+
+class TestReports:
+    def test_each_metric_has_an_interval_and_stands_beside_baselines(self, task: Project) -> None:
+        for name in ("evaluate", "validation"):
+            found = figures(task, name)
+            assert [row["metric"] for row in found["detail"]] == list(
+                dict.fromkeys(row["metric"] for row in found["detail"])
+            )
+            bare = {row["metric"] for row in found["detail"]} - evaluate.DETAIL_ONLY
+            assert bare == found.keys() - {"detail"}
+            for row in found["detail"]:
+                assert row["low"] <= row["value"] <= row["high"]
+                assert row["value"] == found.get(row["metric"], row["value"])
+                assert row["better"] in {"up", "down", "zero"}
+                assert row.keys() >= {"linear", "dummy", "standard_error"}
+
+    def test_test_and_validation_are_judged_apart(self, task: Project) -> None:
+        assert figures(task) != figures(task, "validation")
+
+    def test_slices_share_the_rows_of_each_column_out(self, task: Project) -> None:
+        found = jsonfile.read(task.root / "metrics/slices.json")
+        chosen = read_params(task.root / "params.yaml").evaluate
+        total = scored(task).num_rows
+        assert list(dict.fromkeys(part["column"] for part in found)) == chosen.slices
+        for column in chosen.slices:
+            parts = [part for part in found if part["column"] == column]
+            assert sum(part["rows"] for part in parts) == total
+            assert len({part["slice"] for part in parts}) == len(parts)
+        for part in found:
+            assert ("why_not" in part) != ("value" in part)
+            if part["rows"] < chosen.slice_min_rows:
+                assert part["why_not"] == f"fewer than {chosen.slice_min_rows} rows"
+
+    def test_a_slice_has_the_figure_of_its_rows(self, cancer: Project) -> None:
+        parts = jsonfile.read(cancer.root / "metrics/slices.json")
+        (north,) = [part for part in parts if part["slice"] == "north"]
+        clinic = parquet.read(cancer.root / "data/prepared/test.parquet", ["clinic"])["clinic"]
+        mask = np.array(clinic.to_pylist()) == "north"
+        table = scored(cancer).filter(pa.array(mask))
+        truth = np.array(table["diagnosis"].to_pylist()) == "malignant"
+        value = reference.roc_auc_score(truth, table["probability"].to_numpy())
+        assert north["rows"] == mask.sum()
+        assert north["value"] == pytest.approx(value, abs=1e-6)
+
+    def test_a_slice_of_one_class_says_why_it_has_no_figure(self, cancer: Project) -> None:
+        parts = jsonfile.read(cancer.root / "metrics/slices.json")
+        reasons = {part["why_not"] for part in parts if "why_not" in part}
+        assert reasons == {"it needs positives and negatives, and 0 of 43 rows are positive"}
+
+    def test_a_small_slice_is_counted_and_not_judged(self, diabetes: Project) -> None:
+        first, second = jsonfile.read(diabetes.root / "metrics/slices.json")
+        assert first["rows"] < 45 <= second["rows"]
+        assert first["why_not"] == "fewer than 45 rows"
+        assert second["low"] < second["value"] < second["high"]
+
+    def test_the_card_is_cut_along_every_plain_column(self, cancer: Project) -> None:
+        """Not along a sensitive one, and not along one with many values."""
+        parts = figures(cancer, "card")["slices"]
+        assert list(dict.fromkeys(part["column"] for part in parts)) == ["clinic", "ward", "smoker"]
+
+    @pytest.mark.parametrize(
+        "asked",
+        [
+            "resamples: 1000, slices: [clinic]",
+            "resamples: 1000, slices: [smoker], slice_min_rows: 7, seed: 3, confidence: 0.9",
+            "resamples: 150, primary: brier, slices: []",
+        ],
+    )
+    def test_the_cards_figures_do_not_follow_what_else_is_asked(
+        self, cancer: Project, tmp_path: Path, asked: str
+    ) -> None:
+        project = cancer.copy(tmp_path / "project")
+        before = (project.root / "metrics/card.json").read_bytes()
+        params = (project.root / "params.yaml").read_text()
+        head, _, rest = params.partition("evaluate:\n")
+        end = rest.index("export:")
+        project.write("params.yaml", f"{head}evaluate: {{{asked}}}\n{rest[end:]}")
+        project.stage("evaluate", check=True)
+        assert (project.root / "metrics/card.json").read_bytes() == before
+
+    def test_importance_covers_every_feature_and_is_nought_for_what_is_not_used(
+        self, cancer: Project
+    ) -> None:
+        found = rows(cancer.root / "metrics/plots/importance.csv")
+        contract = read_contract(cancer.root / "data/contract.yaml")
+        assert sorted(row["column"] for row in found) == sorted(contract.features)
+        losses = {row["column"]: float(row["loss"]) for row in found}
+        assert losses["flat"] == 0
+        assert max(losses, key=lambda name: losses[name]) == found[0]["column"] == "radius"
+
+    def test_every_plot_has_its_file_and_no_row_too_few(self, task: Project) -> None:
+        folder = task.root / "metrics/plots"
+        assert sorted(path.stem for path in folder.iterdir()) == sorted(PLOTS)
+        total = scored(task).num_rows
+        counted = {
+            "confusion": ["rows"],
+            "calibration": ["rows"],
+            "scores": ["negatives", "positives"],
+        }
+        for name, columns in counted.items():
+            found = rows(folder / f"{name}.csv")
+            count = sum(float(row[column]) for row in found for column in columns)
+            times = 3 if name == "calibration" and task.root.parent.name.startswith("iris") else 1
+            assert count in {0, total * times}
+        empty = {name for name in PLOTS if not rows(folder / f"{name}.csv")}
+        contract = read_contract(task.root / "data/contract.yaml")
+        assert empty == {
+            "binary": set(),
+            "multiclass": {"precision_recall", "scores"},
+            "regression": {"roc", "precision_recall", "confusion"},
+        }.get(contract.task)
+
+    def test_the_scored_table_has_keys_truth_and_answers_row_by_row(self, cancer: Project) -> None:
+        table = scored(cancer)
+        assert table.column_names == ["patient", "seen", "diagnosis", "prediction", "probability"]
+        test = parquet.read(cancer.root / "data/prepared/test.parquet")
+        assert table.select(["patient", "diagnosis"]).equals(test.select(["patient", "diagnosis"]))
+
+
+def side(project: Project, **changes: Any) -> tuple[Contract, BuildParams, evaluate.Answered]:
+    """The test side of a project, judged under other parameters."""
+    contract, params = read_contract(), read_params()
+    params = BuildParams.model_validate({**params.model_dump(), **changes})
+    model = compiled.load(evaluate.COMPILED)
+    linear = compiled.load(evaluate.BASELINE)
+    dummy = np.array(jsonfile.read(evaluate.BASELINE / "dummy.json"))
+    table = parquet.read(project.root / evaluate.TEST)
+    return contract, params, evaluate.answer(table, contract, params, model, linear, dummy)
+
+
+class TestParts:
+    def test_days_judged_whole_promise_less_than_rows_judged_singly(self, cancer: Project) -> None:
+        """Rows of one day are alike there, so a day counts for little more than a row."""
+        widths = {}
+        with inside(cancer):
+            for method in ("time", "random"):
+                split = {"split": {"method": method}}
+                contract, params, answered = side(cancer, prepare=split)
+                found = evaluate.judged_metrics(answered, contract, params.evaluate)
+                widths[method] = {row["metric"]: row["standard_error"] for row in found["detail"]}
+        wider = [widths["time"][name] > widths["random"][name] for name in widths["time"]]
+        assert np.mean(wider) > 0.8
+        assert widths["time"]["log_loss"] > 1.2 * widths["random"]["log_loss"]
+
+    def test_figures_are_the_ones_on_file(self, task: Project) -> None:
+        with inside(task):
+            contract, params, answered = side(task)
+            found = evaluate.judged_metrics(answered, contract, params.evaluate)
+        assert jsonfile.rounded(found) == figures(task)
+
+    def test_batches_do_not_matter(self, task: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+        with inside(task):
+            _, _, whole = side(task)
+            monkeypatch.setattr(evaluate, "BATCH", 7)
+            _, _, parts = side(task)
+        for name, answers in whole.answers.items():
+            np.testing.assert_array_equal(parts.answers[name], answers)
+
+    def test_importance_of_too_few_rows_is_told_with_its_mend(self, cancer: Project) -> None:
+        few = {**read_params(cancer.root / "params.yaml").evaluate.model_dump()}
+        few["importance"] = {"rows": 1, "repeats": 1}
+        with inside(cancer):
+            contract, params, answered = side(cancer, evaluate=few)
+            (primary, *_) = evaluate.scorer_of(
+                contract.task, answered.sample.target, answered.answers["model"], None
+            ).metrics
+            model = compiled.load(evaluate.COMPILED)
+            with pytest.raises(PerennialError) as refused:
+                evaluate.importance_of(model, answered, contract, params.evaluate, primary)
+        assert "params.yaml: evaluate.importance.rows: roc_auc: " in str(refused.value)
+        assert str(refused.value).endswith("hint: raise it")
+
+
+class TestStage:
+    def test_a_metric_without_a_value_stops_it_and_is_named(
+        self, cancer: Project, tmp_path: Path
+    ) -> None:
+        project = cancer.copy(tmp_path / "project")
+        path = project.root / "models/compiled/program.json"
+        program = jsonfile.read(path)
+        program["decision"]["threshold"] = 1.0
+        jsonfile.write(path, program)
+        project.refused("evaluate", "precision: ", "hint: ")
+
+    def test_it_imports_neither_scikit_learn_nor_dvc(self, project: Project) -> None:
+        code = (
+            "import sys; sys.path.insert(0, 'src')\n"
+            "from perennial.stages import evaluate, export; evaluate.main(); export.main()\n"
+            "print({'sklearn', 'joblib', 'dvc'} & set(sys.modules))"
+        )
+        before = project.hashes()
+        done = project.run(sys.executable, "-c", code, check=True)
+        assert done.stdout.splitlines()[-1] == "set()"
+        assert project.hashes() == before
+
+    def test_it_says_how_good_the_model_is_and_how_surely(self, project: Project) -> None:
+        done = project.stage("evaluate", check=True)
+        detail = figures(project, "validation")["detail"]
+        (row,) = [row for row in detail if row["metric"] == "log_loss"]
+        assert done.stdout == (
+            f"evaluate: log_loss {row['value']:.4f} ({row['low']:.4f} to {row['high']:.4f}) on "
+            f"32 validation rows; {scored(project).num_rows} test rows scored\n"
+        )
+        assert done.stderr == ""

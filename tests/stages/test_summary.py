@@ -1,0 +1,50 @@
+"""The last lines of `make repro`: the headline, and what to do next."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from perennial.runtime import jsonfile
+from perennial.stages import summary
+
+if TYPE_CHECKING:
+    from conftest import Project
+
+
+def test_the_figures_are_those_of_the_metrics(
+    iris: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(iris.root)
+    assert summary.main() == 0
+    told = capsys.readouterr().out
+    assert "iris on its test rows:" in told
+    for row in jsonfile.read(summary.METRICS)["detail"][: summary.SHOWN]:
+        line = next(line for line in told.splitlines() if line.split()[:1] == [row["metric"]])
+        figures = [float(text) for text in re.findall(r"\d+\.\d+", line)]
+        wanted = [row[name] for name in ("value", "low", "high", "linear")]
+        assert figures == pytest.approx(wanted, abs=5e-5)
+    assert "models/bundle/MODEL_CARD.md" in told
+    assert all(len(line) <= 100 for line in told.splitlines())
+
+
+def test_a_linear_model_without_the_metric_is_a_dash() -> None:
+    row = {"metric": "f1", "value": 0.5, "low": 0.4, "high": 0.6, "linear": None}
+    assert "a linear model -" in summary.summary({"detail": [row]}, "name")
+
+
+@pytest.mark.parametrize("absent", ["metrics/evaluate.json", "models/bundle/manifest.json"])
+def test_before_a_run_it_says_what_to_run(
+    iris: Project, in_folder: Path, absent: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("metrics", "models"):
+        shutil.copytree(iris.root / name, in_folder / name)
+    Path(absent).unlink()
+    assert summary.main() == 1
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err == f"{absent} is missing: run `make repro` first\n"
