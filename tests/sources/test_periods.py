@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -18,8 +19,8 @@ MOMENTS = st.datetimes(datetime.datetime(1, 1, 1), datetime.datetime(9999, 12, 3
 LENGTHS = st.sampled_from(["day", "month", "year"])
 
 
-def table(moments: list[datetime.datetime]) -> pa.Table:
-    return pa.table({"at": pa.chunked_array([pa.array(moments, pa.timestamp("us"))])})
+def frame(moments: list[datetime.datetime]) -> pd.DataFrame:
+    return pd.DataFrame({"at": pd.Series(moments, dtype=pd.ArrowDtype(pa.timestamp("us")))})
 
 
 def contract(role: str) -> Contract:
@@ -35,7 +36,7 @@ def contract(role: str) -> Contract:
 @given(st.lists(MOMENTS, min_size=1), LENGTHS)
 def test_a_period_is_the_beginning_of_an_iso_date(moments: list[Any], length: Any) -> None:
     digits = {"day": 10, "month": 7, "year": 4}[length]
-    names = periods.named(table(moments)["at"], length).to_pylist()
+    names = periods.names(frame(moments)["at"], length).tolist()
     assert names == [moment.isoformat()[:digits] for moment in moments]
 
 
@@ -44,18 +45,19 @@ def test_a_period_is_the_beginning_of_an_iso_date(moments: list[Any], length: An
 def test_split_gives_each_row_to_its_period_in_order_of_time(
     moments: list[Any], length: Any
 ) -> None:
-    rows = table(sorted(moments))
-    found = periods.split(rows, "at", length)
-    assert list(found) == sorted(found)
-    assert pa.concat_tables(found.values()).combine_chunks().equals(rows.combine_chunks())
-    for name, chunk in found.items():
-        assert set(periods.named(chunk["at"], length).to_pylist()) == {name}
+    rows = frame(sorted(moments))
+    parts = periods.split(rows, "at", length)
+    assert list(parts) == sorted(parts)
+    assert pd.concat(parts.values()).equals(rows)
+    for name, part in parts.items():
+        assert set(periods.names(part["at"], length)) == {name}
 
 
 def test_all_is_one_period() -> None:
-    rows = table([datetime.datetime(2013, 1, 1)])  # noqa: DTZ001
-    assert periods.split(rows, None, "all") == {"all": rows}
-    assert periods.named(rows["at"], "all").to_pylist() == ["all"]
+    rows = frame([datetime.datetime(2013, 1, 1)])  # noqa: DTZ001
+    assert list(periods.split(rows, None, "all")) == ["all"]
+    assert periods.split(rows, None, "all")["all"] is rows
+    assert periods.names(rows["at"], "all").tolist() == ["all"]
 
 
 @pytest.mark.parametrize(
@@ -81,11 +83,11 @@ def test_bounds_count_as_far_as_the_shorter_name_goes(
 
 
 class TestPick:
-    ROWS = table([datetime.datetime(2013, month, 2) for month in (3, 1, 2)])  # noqa: DTZ001
+    ROWS = frame([datetime.datetime(2013, month, 2) for month in (3, 1, 2)])  # noqa: DTZ001
 
     def test_rows_of_other_periods_are_left_out_and_the_order_is_kept(self) -> None:
         kept = periods.pick(self.ROWS, "at", "month", since="2013-02", until=None)
-        assert [moment.month for moment in kept["at"].to_pylist()] == [3, 2]
+        assert kept["at"].dt.month.tolist() == [3, 2]
 
     def test_no_rows_left_names_what_there_is(self) -> None:
         with pytest.raises(PerennialError) as refused:

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
+import pandas as pd
 import pytest
 
 from perennial.data import parquet
@@ -119,7 +119,7 @@ class TestStage:
         assert done.returncode == 1
         assert "the source flights: its columns are not those of data/contract.yaml" in done.stderr
 
-    def test_a_bad_row_is_told_and_earlier_raw_rows_stay(self, project: Path) -> None:
+    def test_a_bad_row_is_reported_and_earlier_raw_rows_stay(self, project: Path) -> None:
         land(project, "rows.csv", *JANUARY)
         run(project)
         before = hashes(project)
@@ -164,7 +164,7 @@ class TestPeriods:
     )
     DATES = ("2012-12-31", "2013-08-31", "2013-09-01", "2013-09-30T23:59", "2013-10-01")
 
-    def rows(self) -> pa.Table:
+    def rows(self) -> pd.DataFrame:
         text = "at,x,y\n" + "".join(f"{date},1,yes\n" for date in reversed(self.DATES))
         return parsed(text.encode(), "rows.csv", self.SALES)
 
@@ -182,8 +182,8 @@ class TestPeriods:
         ],
     )
     def test_periods_wanted(self, params: dict[str, Any], expected: list[str]) -> None:
-        found = collect.by_period(self.rows(), self.SALES, Collect(**params))
-        assert list(found) == expected
+        rows = collect.by_period(self.rows(), self.SALES, Collect(**params))
+        assert list(rows) == expected
 
     def test_no_rows_left(self) -> None:
         with pytest.raises(
@@ -197,8 +197,8 @@ class TestPeriods:
         timeless = self.SALES.model_copy(update={"columns": columns})
         with pytest.raises(PerennialError, match=r"collect\.period: all"):
             collect.by_period(self.rows(), timeless, Collect())
-        found = collect.by_period(self.rows(), timeless, Collect(period="all"))
-        assert found["all"].num_rows == len(self.DATES)
+        rows = collect.by_period(self.rows(), timeless, Collect(period="all"))
+        assert len(rows["all"]) == len(self.DATES)
 
 
 def test_the_contract_in_the_repository_is_valid_and_explains_every_column() -> None:

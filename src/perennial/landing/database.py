@@ -11,7 +11,7 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote
 
-import pyarrow as pa
+import pandas as pd
 
 from perennial.data.contract import Contract
 from perennial.runtime.errors import PerennialError
@@ -22,34 +22,14 @@ from perennial.sources.reading.origin import Origin
 _POSTGRES = ("postgres", "postgresql")
 
 
-def read(query: str, variable: str, contract: Contract) -> pa.Table:
-    """Ask a database.
-
-    Parameters
-    ----------
-    query : str
-        SQL that returns the contract's columns.
-    variable : str
-        Name of the environment variable that holds the database's URL.
-    contract : Contract
-        The columns and their types.
-
-    Returns
-    -------
-    pyarrow.Table
-        The rows, in the contract's types.
-
-    Raises
-    ------
-    PerennialError
-        If the URL is missing, the database does not answer, or the rows differ from the contract.
-    """
+def read(query: str, variable: str, contract: Contract) -> pd.DataFrame:
+    """Read the answer to a query; `variable` is the environment variable of the database's URL."""
     where = f"the database of ${variable}"
     names, rows = _answer(query, _url(variable), where)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
         raise PerennialError(
-            f"columns that the query names twice: {', '.join(twice)}",
+            f"columns that the query names twice: {', '.join(repeated)}",
             where=where,
             hint="give each a name of its own, with AS",
         )
@@ -60,18 +40,7 @@ def read(query: str, variable: str, contract: Contract) -> pa.Table:
 
 
 def check_variable(variable: str) -> None:
-    """Refuse what cannot be the name of an environment variable, without repeating it.
-
-    Parameters
-    ----------
-    variable : str
-        What the user gave as a name.
-
-    Raises
-    ------
-    PerennialError
-        If it is something else: most likely the URL itself.
-    """
+    """Refuse what cannot be the name of an environment variable, such as a URL, unrepeated."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
         raise PerennialError(
             "--url-env takes the name of an environment variable, not a URL: command lines are "
@@ -81,19 +50,7 @@ def check_variable(variable: str) -> None:
 
 
 def scrubbed(message: str, url: str) -> str:
-    """Take a URL and the secrets in it out of a message.
-
-    Parameters
-    ----------
-    message : str
-        What a driver said.
-    url : str
-        The database's URL.
-
-    Returns
-    -------
-    str
-        The message with ``***`` in place of the URL, user, password and options.
+    """Replace a URL and the user, password and options in it by ``***`` in a driver's message.
 
     Examples
     --------
@@ -125,7 +82,7 @@ def _url(variable: str) -> str:
 def _answer(query: str, url: str, where: str) -> tuple[list[str], list[Any]]:
     engine = _engine(url, where)
     try:
-        return _asked(engine, query)
+        return _fetched(engine, query)
     # Each driver raises its own kinds: whatever it is, the rows could not be read.
     except Exception as error:  # noqa: BLE001
         reason = str(getattr(error, "orig", None) or error).strip()
@@ -151,7 +108,7 @@ def _engine(url: str, where: str) -> Any:
             where=where,
             hint="pip install -r requirements/land.txt, or the driver that the URL names",
         ) from None
-    # What cannot be parsed cannot be scrubbed either, so nothing of it is told.
+    # What cannot be parsed cannot be scrubbed either, so nothing of it is shown.
     except Exception:  # noqa: BLE001
         raise PerennialError(
             "no URL that SQLAlchemy understands",
@@ -165,7 +122,7 @@ def _driven(url: Any) -> Any:
     return url.set(drivername="postgresql+psycopg") if url.drivername in _POSTGRES else url
 
 
-def _asked(engine: Any, query: str) -> tuple[list[str], list[Any]]:
+def _fetched(engine: Any, query: str) -> tuple[list[str], list[Any]]:
     # Without parameters a driver leaves % and : in the query alone. Nothing is ever committed.
     with engine.connect().execution_options(no_parameters=True) as connection:
         result = connection.exec_driver_sql(query)

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-import pyarrow as pa
+import pandas as pd
 
 from perennial.data.contract import Contract
 from perennial.params.collect import Csv
@@ -14,48 +14,18 @@ from perennial.runtime.errors import PerennialError
 from perennial.sources.reading.formats import parsed
 
 
-def read(source: str, contract: Contract, dialect: Csv) -> pa.Table:
-    """Read every file that a path, glob or URL names.
-
-    Parameters
-    ----------
-    source : str
-        Such as ``export.csv``, ``exports/*.parquet``, ``https://…/rows.jsonl`` or ``s3://…``.
-    contract : Contract
-        The columns and their types.
-    dialect : Csv
-        How CSV is written.
-
-    Returns
-    -------
-    pyarrow.Table
-        The rows of all files, in order of their names.
-
-    Raises
-    ------
-    PerennialError
-        If there is no such file, or one cannot be read.
-    """
-    found = [parsed(content, name, contract, dialect) for name, content in _contents(source)]
-    if not found:
+def read(source: str, contract: Contract, dialect: Csv) -> pd.DataFrame:
+    """Read every file that a path, glob or URL names, in order of their names."""
+    parts = [parsed(content, name, contract, dialect) for name, content in _contents(source)]
+    if not parts:
         raise PerennialError(
             "no file matches", where=shown(source), hint="check the path; quote a glob"
         )
-    return pa.concat_tables(found)
+    return pd.concat(parts, ignore_index=True)
 
 
 def shown(source: str) -> str:
-    """Make a source fit to be printed: without the credentials that a URL may hold.
-
-    Parameters
-    ----------
-    source : str
-        A path, glob or URL.
-
-    Returns
-    -------
-    str
-        The same without user, password and query.
+    """A source fit to be printed: without the user, password and query that a URL may hold.
 
     Examples
     --------

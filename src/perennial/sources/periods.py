@@ -3,41 +3,21 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import pandas as pd
 
 from perennial.data.contract import CONTRACT, Contract
 from perennial.params.collect import Length
 from perennial.runtime.errors import PerennialError
 
-_FORMATS = {"day": "%Y-%m-%d", "month": "%Y-%m", "year": "%Y"}
+_FREQUENCIES = {"day": "D", "month": "M", "year": "Y"}
 
 # West of everywhere: what is over here is over in every time zone.
 _LAST_ZONE = datetime.timezone(datetime.timedelta(hours=-12))
 
 
 def time_column(contract: Contract, length: Length) -> str | None:
-    """Name the column that periods go by.
-
-    Parameters
-    ----------
-    contract : Contract
-        The columns and their roles.
-    length : {"day", "month", "year", "all"}
-        How long a period is.
-
-    Returns
-    -------
-    str or None
-        The column with role `time`; None where the contract has none and needs none.
-
-    Raises
-    ------
-    PerennialError
-        If rows are to be filed by periods and have no time.
-    """
+    """Name the column of role `time`; None where the contract has none and periods need none."""
     time = contract.only("time")
     if time is None and length != "all":
         raise PerennialError(
@@ -48,51 +28,27 @@ def time_column(contract: Contract, length: Length) -> str | None:
     return time
 
 
-def named(times: pa.ChunkedArray, length: Length) -> pa.DictionaryArray:
-    """Name the period of each time.
-
-    Parameters
-    ----------
-    times : pyarrow.ChunkedArray
-        Naive timestamps, none missing.
-    length : {"day", "month", "year", "all"}
-        How long a period is.
-
-    Returns
-    -------
-    pyarrow.DictionaryArray
-        A name for each time; each distinct name once, in order of first appearance.
+def names(times: pd.Series, length: Length) -> pd.Series:
+    """Name the period of each time: categories in order of time.
 
     Examples
     --------
-    >>> noon = pa.chunked_array([pa.array([datetime.datetime(2013, 9, 30, 12)])])
-    >>> named(noon, "month").to_pylist()
+    >>> names(pd.Series(pd.to_datetime(["2013-09-30 12:00"])), "month").tolist()
     ['2013-09']
     """
     if length == "all":
-        return pa.array(["all"] * len(times)).dictionary_encode()
-    starts = pc.floor_temporal(times, unit=length).combine_chunks().dictionary_encode()
-    names = pc.strftime(starts.dictionary, format=_FORMATS[length], locale="C")
-    return pa.DictionaryArray.from_arrays(starts.indices, names)
+        return pd.Series("all", index=times.index, dtype="category")
+    # Arrow-backed series have no to_period yet, and nanoseconds would end in 2262.
+    periods = times.astype("datetime64[us]").dt.to_period(_FREQUENCIES[length])
+    return periods.astype("category").cat.rename_categories(str)
 
 
 def within(period: str, since: str | None, until: str | None) -> bool:
-    """Tell whether a period lies between two others.
+    """Whether a period lies between two others, which may be longer or shorter than it.
 
-    They are compared as far as the shorter name goes: ``until="2013-09"`` lets every day of
-    September in, and ``since="2013-09-15"`` the whole month.
-
-    Parameters
-    ----------
-    period : str
-        Its name.
-    since, until : str or None
-        The first and the last period; None leaves that side open.
-
-    Returns
-    -------
-    bool
-        True if it lies between them or on either.
+    They are compared as far as the shorter name goes, which pandas' periods, all of one length,
+    cannot do: ``until="2013-09"`` lets every day of September in, and ``since="2013-09-15"`` the
+    whole month.
 
     Examples
     --------
@@ -104,98 +60,41 @@ def within(period: str, since: str | None, until: str | None) -> bool:
 
 
 def is_open(period: str, now: datetime.datetime) -> bool:
-    """Tell whether a period may still gain rows: it holds today, or lies ahead.
+    """Whether a period may still gain rows: it holds today, or lies ahead; `all` has no end.
 
     Today is the day it is in the last time zone on Earth (UTC-12), so that a period counts as
     closed only when it is over wherever the rows were written.
-
-    Parameters
-    ----------
-    period : str
-        Its name; `all` is never open, for it has no end.
-    now : datetime
-        The moment, with a time zone.
-
-    Returns
-    -------
-    bool
-        True if it is still open.
     """
     today = now.astimezone(_LAST_ZONE).date().isoformat()
-    return period != "all" and period >= today[: len(period)]
+    return period != "all" and within(period, today, None)
 
 
 def pick(
-    table: pa.Table, time: str | None, length: Length, *, since: str | None, until: str | None
-) -> pa.Table:
-    """Keep the rows of some periods.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-        Rows in any order.
-    time : str or None
-        The column that periods go by.
-    length : {"day", "month", "year", "all"}
-        How long a period is.
-    since, until : str or None
-        The first and the last period to keep.
-
-    Returns
-    -------
-    pyarrow.Table
-        The rows kept, in their order.
-
-    Raises
-    ------
-    PerennialError
-        If none is left.
-    """
+    rows: pd.DataFrame, time: str | None, length: Length, *, since: str | None, until: str | None
+) -> pd.DataFrame:
+    """Keep the rows between two periods, in their order; refuse if none is left."""
     if time is None or (since is None and until is None):
-        return table
-    names = named(table[time], length)
-    known = names.dictionary.to_pylist()
-    wanted = [within(name, since, until) for name in known]
-    if not any(wanted):
+        return rows
+    filed = names(rows[time], length)
+    known = list(filed.cat.categories)
+    wanted = [period for period in known if within(period, since, until)]
+    if not wanted:
+        extent = f"{known[0]} to {known[-1]}" if known else "no rows at all"
         raise PerennialError(
-            f"no rows {_span(since, until)}: the source has {_extent(known)}",
+            f"no rows {_span(since, until)}: the source has {extent}",
             where="params.yaml",
             hint="change collect.since and collect.until",
         )
-    return table.filter(pa.array(wanted).take(names.indices))
+    return rows[filed.isin(wanted)]
 
 
-def split(table: pa.Table, time: str | None, length: Length) -> dict[str, pa.Table]:
-    """Split sorted rows into their periods.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-        Rows, sorted by time.
-    time : str or None
-        The column that periods go by; None only where the length is `all`.
-    length : {"day", "month", "year", "all"}
-        How long a period is.
-
-    Returns
-    -------
-    dict
-        The rows of each period by its name, in order of time.
-    """
+def split(rows: pd.DataFrame, time: str | None, length: Length) -> dict[str, pd.DataFrame]:
+    """Split rows into their periods, by name in order of time; each keeps its rows' order."""
     if length == "all" or time is None:
-        return {"all": table}
-    periods, start = {}, 0
-    for count in pc.value_counts(named(table[time], length)).to_pylist():
-        periods[count["values"]] = table.slice(start, count["counts"])
-        start += count["counts"]
-    return periods
+        return {"all": rows}
+    return dict(iter(rows.groupby(names(rows[time], length), observed=True)))
 
 
 def _span(since: str | None, until: str | None) -> str:
     ends = [f"from {since}" if since else "", f"until {until}" if until else ""]
     return " ".join(end for end in ends if end)
-
-
-def _extent(known: Iterable[str]) -> str:
-    names = sorted(known)
-    return f"{names[0]} to {names[-1]}" if names else "no rows at all"

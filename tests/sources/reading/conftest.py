@@ -45,13 +45,20 @@ class Sales:
         "sold": True,
     }
 
+    def parsed(
+        self, content: str | bytes, name: str, contract: Contract | None = None, **dialect: Any
+    ) -> pa.Table:
+        """What a file's content is read as: in Arrow, whose types and missing values are plain."""
+        content = content.encode() if isinstance(content, str) else content
+        frame = parsed(content, name, contract or self.contract, Csv(**dialect))
+        return pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+
     def read(self, text: str | bytes, **dialect: Any) -> pa.Table:
         """The table that CSV is."""
-        content = text.encode() if isinstance(text, str) else text
-        return parsed(content, "sales.csv", self.contract, Csv(**dialect))
+        return self.parsed(text, "sales.csv", **dialect)
 
     def refusal(self, content: str | bytes, name: str = "sales.csv", **dialect: Any) -> str:
-        """The message that refuses a file; each says how to mend it."""
+        """The message that refuses a file; each says how to correct it."""
         content = content.encode() if isinstance(content, str) else content
         with pytest.raises(PerennialError) as refused:
             parsed(content, name, self.contract, Csv(**dialect))

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pytest
 
 from perennial.data.parquet import ARROW
-from perennial.sources.reading.formats import parsed
 
 if TYPE_CHECKING:
     from tables.conftest import Sales
@@ -37,14 +36,14 @@ class TestParquetTypes:
     def test_other_types_are_converted_without_loss(
         self, sales: Sales, column: str, given: pa.Array, expected: list[object]
     ) -> None:
-        table = parsed(sales.typed(**{column: given}), "s.parquet", sales.contract)
+        table = sales.parsed(sales.typed(**{column: given}), "s.parquet")
         assert table[column].to_pylist() == expected
         assert table.schema.field(column).type == ARROW[sales.contract.columns[column].type]
 
     @pytest.mark.parametrize("unit", ["s", "ms", "us", "ns"])
     def test_timestamps_become_naive_utc(self, sales: Sales, unit: str) -> None:
         zoned = pa.array([0], pa.timestamp(unit, "Europe/Zurich"))
-        table = parsed(sales.typed(at=zoned), "s.parquet", sales.contract)
+        table = sales.parsed(sales.typed(at=zoned), "s.parquet")
         assert table["at"].to_pylist() == [datetime.datetime(1970, 1, 1)]  # noqa: DTZ001
 
     @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
 from perennial.data.parquet import ARROW
 from perennial.runtime.errors import PerennialError
-from perennial.sources.reading.formats import parsed, read
+from perennial.sources.reading.formats import read
 
 if TYPE_CHECKING:
     from tables.conftest import Sales
@@ -32,7 +33,7 @@ class TestFormats:
             "sales.parquet": sales.parquet(typed),
             "sales.jsonl": f"{line}\n\n".encode(),
         }.items():
-            assert parsed(content, name, sales.contract).equals(typed), name
+            assert sales.parsed(content, name).equals(typed), name
 
     def test_columns_come_in_the_contracts_order_and_types(self, sales: Sales) -> None:
         table = sales.read("sold,count,price,shop,at,id\nno,1,2,south,2024-01-01,b\n")
@@ -42,7 +43,17 @@ class TestFormats:
 
     def test_a_file_on_disk_is_read(self, sales: Sales, tmp_path: Path) -> None:
         (tmp_path / "sales.csv").write_text(HEADER + GOOD)
-        assert read(tmp_path / "sales.csv", sales.contract).to_pylist() == [sales.row]
+        assert read(tmp_path / "sales.csv", sales.contract).to_dict("records") == [sales.row]
+
+    def test_what_leaves_is_a_frame_of_arrow_backed_columns(
+        self, sales: Sales, tmp_path: Path
+    ) -> None:
+        (tmp_path / "sales.csv").write_text(HEADER + GOOD)
+        frame = read(tmp_path / "sales.csv", sales.contract)
+        assert frame.dtypes.to_dict() == {
+            name: pd.ArrowDtype(ARROW[column.type])
+            for name, column in sales.contract.columns.items()
+        }
 
     def test_other_formats_are_refused(self, sales: Sales) -> None:
         message = sales.refusal("x", "sales.xlsx")

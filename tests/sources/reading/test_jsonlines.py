@@ -6,8 +6,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from perennial.sources.reading.formats import parsed
-
 if TYPE_CHECKING:
     from tables.conftest import Sales
 
@@ -20,7 +18,7 @@ class TestBadJsonLines:
         [
             ('{"id": "a",', "not valid JSON"),
             ("[1, 2]", "expected an object"),
-            ('{"id": "a", "id": "b"}', "keys that stand there twice: id"),
+            ('{"id": "a", "id": "b"}', "repeated keys: id"),
             ('{"price": NaN}', "NaN is no JSON"),
         ],
     )
@@ -42,7 +40,7 @@ class TestBadJsonLines:
 
     def test_a_key_that_one_row_lacks_is_missing_there(self, sales: Sales) -> None:
         text = self.LINE + self.LINE.replace('"price": 1, ', "")
-        table = parsed(text.encode(), "s.jsonl", sales.contract)
+        table = sales.parsed(text, "s.jsonl")
         assert table["price"].to_pylist() == [1.0, None]
 
     def test_another_encoding(self, sales: Sales) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 from numpy.typing import NDArray
 
 from perennial.data import parquet
@@ -167,20 +167,16 @@ def _digest(path: Path) -> bytes:
         return hashlib.file_digest(file, "sha256").digest()
 
 
-def _rows(path: Path | None) -> pa.Table | None:
-    return None if path is None else parquet.read(path)
+def _rows(path: Path | None) -> pd.DataFrame:
+    return pd.DataFrame() if path is None else parquet.read_frame(path)
 
 
-def _counts(base: pa.Table | None, head: pa.Table | None, key: str | None) -> RowChange:
-    if base is None or head is None:
-        return RowChange(len(head or []), len(base or []), 0)
+def _counts(base: pd.DataFrame, head: pd.DataFrame, key: str | None) -> RowChange:
     # Columns that are others now are told by the contracts; here rows are compared by the rest.
-    names = [
-        field.name
-        for field in head.schema
-        if field.name in base.column_names and base.schema.field(field.name).type == field.type
-    ]
-    return count_changes(base.select(names), head.select(names), key if key in names else None)
+    names = [name for name in head if name in base and base[name].dtype == head[name].dtype]
+    if not names:
+        return RowChange(len(head), len(base), 0)
+    return count_changes(base[names], head[names], key if key in names else None)
 
 
 def column_changes(base: Contract, head: Contract) -> list[ColumnChange]:

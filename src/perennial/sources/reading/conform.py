@@ -1,4 +1,4 @@
-"""Columns brought to the contract's types, or every one that differs told."""
+"""Columns brought to the contract's names and types, or an error that names every difference."""
 
 from __future__ import annotations
 
@@ -7,112 +7,65 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from perennial.data.contract import Contract, Type
 from perennial.model.types import TYPES
 from perennial.runtime.errors import PerennialError, listed
-from perennial.sources.reading.columns import check_columns
-from perennial.sources.reading.conversion import REFUSALS, convert, takes
+from perennial.sources.reading.conversion import REFUSALS, accepts, convert
+from perennial.sources.reading.names import check_names
 from perennial.sources.reading.origin import Origin, clipped
 
 _HIDDEN = "(not shown: the column is sensitive)"
 
-Piece = Callable[[str, int, int], Any]
+#: Gives the values of a column between two rows; any of `REFUSALS` where they have no one type.
+Values = Callable[[str, int, int], pa.ChunkedArray]
 
 
 def conform(
     table: pa.Table, contract: Contract, origin: Origin, *, is_text: bool = False
-) -> pa.Table:
+) -> pd.DataFrame:
     """Bring a table to the contract's columns and types.
 
-    Parameters
-    ----------
-    table : pyarrow.Table
-        Rows with columns of any type.
-    contract : Contract
-        The columns and their types.
-    origin : Origin
-        Where the rows come from, for messages.
-    is_text : bool
-        True if all values are texts, as in CSV; otherwise a text is no number.
-
-    Returns
-    -------
-    pyarrow.Table
-        The same rows; the contract's columns in the contract's order.
-
-    Raises
-    ------
-    PerennialError
-        If columns or values differ from the contract; every column that does is named.
+    With `is_text`, as in CSV, all values are texts and stand for other types; otherwise a text is
+    no number.
     """
-    check_columns(table.column_names, contract, origin.name)
+    check_names(table.column_names, contract, origin.name)
     wrong = [
         f"column {name}: {table.schema.field(name).type} where the contract says {column.type}"
         for name, column in contract.columns.items()
-        if not takes(column.type, table.schema.field(name).type, is_text=is_text)
+        if not accepts(column.type, table.schema.field(name).type, is_text=is_text)
     ]
     if wrong:
         raise PerennialError(f"wrong types:{listed(wrong)}", where=origin.name, hint=origin.hint)
 
-    def piece(name: str, start: int, stop: int) -> pa.ChunkedArray:
+    def values(name: str, start: int, stop: int) -> pa.ChunkedArray:
         return table[name].slice(start, stop - start)
 
-    return _converted(piece, len(table), contract, origin, is_text=is_text)
+    return _converted(values, len(table), contract, origin, is_text=is_text)
 
 
 def from_values(
     columns: Mapping[str, Sequence[Any]], contract: Contract, origin: Origin
-) -> pa.Table:
-    """Build a table of Python values, as JSON or a database gives them.
+) -> pd.DataFrame:
+    """Bring columns of Python values, as JSON or a database gives them, to the contract's types."""
+    check_names(list(columns), contract, origin.name)
 
-    Parameters
-    ----------
-    columns : mapping
-        Each column's values.
-    contract : Contract
-        The columns and their types.
-    origin : Origin
-        Where the rows come from, for messages.
-
-    Returns
-    -------
-    pyarrow.Table
-        The contract's columns in the contract's order.
-
-    Raises
-    ------
-    PerennialError
-        If columns or values differ from the contract; every column that does is named.
-    """
-    check_columns(list(columns), contract, origin.name)
-
-    def piece(name: str, start: int, stop: int) -> pa.ChunkedArray:
-        values = columns[name][start:stop]
+    def values(name: str, start: int, stop: int) -> pa.ChunkedArray:
+        part = columns[name][start:stop]
         if TYPES[contract.columns[name].type].arrow == "string":
-            values = [_as_text(value) for value in values]
-        return pa.chunked_array([pa.array(values)])
+            part = [_as_text(value) for value in part]
+        return pa.chunked_array([pa.array(part)])
 
-    return _converted(piece, len(next(iter(columns.values()))), contract, origin, is_text=False)
-
-
-@dataclass(frozen=True)
-class _Fault:
-    row: int
-    column: str
-    value: Any
-    meant: str
-
-    def told(self, origin: Origin) -> str:
-        shown = clipped(json.dumps(self.value, ensure_ascii=False, default=str))
-        return f"{origin.place(self.row)}, column {self.column}: {shown} is not {self.meant}"
+    rows = len(next(iter(columns.values())))
+    return _converted(values, rows, contract, origin, is_text=False)
 
 
 def _converted(
-    piece: Piece, rows: int, contract: Contract, origin: Origin, *, is_text: bool
-) -> pa.Table:
+    values: Values, rows: int, contract: Contract, origin: Origin, *, is_text: bool
+) -> pd.DataFrame:
     if not rows:
         raise PerennialError(
             "it has no rows", where=origin.name, hint="fetch it again, or remove it"
@@ -120,35 +73,46 @@ def _converted(
     columns, faults = {}, []
     for name, column in contract.columns.items():
         try:
-            columns[name] = convert(piece(name, 0, rows), column.type, is_text=is_text)
+            columns[name] = convert(values(name, 0, rows), column.type, is_text=is_text)
         except REFUSALS:
-            row = _first_refused(piece, name, rows, column.type, is_text=is_text)
-            value = _HIDDEN if column.sensitive else _shown(piece, name, row)
+            row = _first_refused(values, name, rows, column.type, is_text=is_text)
+            value = _HIDDEN if column.sensitive else _value(values, name, row)
             faults.append(_Fault(row, name, value, TYPES[column.type].meaning))
-    if not faults:
-        faults = _missing_times(columns, contract)
+    faults = faults or _missing_times(columns, contract)
     if faults:
-        told = listed(fault.told(origin) for fault in faults)
-        raise PerennialError(f"wrong values:{told}", where=origin.name, hint=origin.hint)
-    return pa.table(columns)
+        lines = listed(fault.describe(origin) for fault in faults)
+        raise PerennialError(f"wrong values:{lines}", where=origin.name, hint=origin.hint)
+    return pa.table(columns).to_pandas(types_mapper=pd.ArrowDtype)
 
 
-def _first_refused(piece: Piece, name: str, rows: int, kind: Type, *, is_text: bool) -> int:
-    # Halving costs two conversions in all, and finds a culprit for any kind of refusal.
+@dataclass(frozen=True)
+class _Fault:
+    row: int
+    column: str
+    value: Any
+    expected: str
+
+    def describe(self, origin: Origin) -> str:
+        value = clipped(json.dumps(self.value, ensure_ascii=False, default=str))
+        return f"{origin.place(self.row)}, column {self.column}: {value} is not {self.expected}"
+
+
+def _first_refused(values: Values, name: str, rows: int, kind: Type, *, is_text: bool) -> int:
+    # Halving costs two conversions in all, and works for any kind of refusal.
     low, high = 0, rows
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            convert(piece(name, low, middle), kind, is_text=is_text)
+            convert(values(name, low, middle), kind, is_text=is_text)
             low = middle
         except REFUSALS:
             high = middle
     return low
 
 
-def _shown(piece: Piece, name: str, row: int) -> Any:
+def _value(values: Values, name: str, row: int) -> Any:
     try:
-        return piece(name, row, row + 1)[0].as_py()
+        return values(name, row, row + 1)[0].as_py()
     except REFUSALS:
         return "(a value of no single type)"
 

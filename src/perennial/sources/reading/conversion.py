@@ -20,25 +20,13 @@ _WHOLE = r"^-?[0-9]+(\.0*)?$"
 _OFFSET = r"[0-9]:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 
 
-def takes(kind: Type, given: pa.DataType, *, is_text: bool) -> bool:
-    """Say whether a type of the contract is taken from an Arrow type.
+def accepts(kind: Type, given: pa.DataType, *, is_text: bool) -> bool:
+    """Whether a type of the contract is taken from an Arrow type; a value may still be refused.
 
-    Parameters
-    ----------
-    kind : str
-        A type of the contract.
-    given : pyarrow.DataType
-        The type of a column.
-    is_text : bool
-        True if all values are texts, as in CSV; otherwise a text is no number.
-
-    Returns
-    -------
-    bool
-        True if it is, though `convert` may still refuse a value.
+    With `is_text` all values are texts, as in CSV; otherwise a text is no number.
     """
     if pt.is_dictionary(given):
-        return takes(kind, given.value_type, is_text=is_text)
+        return accepts(kind, given.value_type, is_text=is_text)
     if pt.is_null(given):
         return True
     if _is_string(given):
@@ -51,28 +39,12 @@ def takes(kind: Type, given: pa.DataType, *, is_text: bool) -> bool:
 
 
 def convert(column: pa.ChunkedArray, kind: Type, *, is_text: bool) -> pa.ChunkedArray:
-    """Convert a column.
+    """Convert a column to the type of `ARROW`, or raise one of `REFUSALS`.
 
-    Parameters
-    ----------
-    column : pyarrow.ChunkedArray
-        Values of any type.
-    kind : str
-        A type of the contract.
-    is_text : bool
-        True if all values are texts, as in CSV; otherwise a text is no number.
-
-    Returns
-    -------
-    pyarrow.ChunkedArray
-        The same values, in the type of `ARROW`.
-
-    Raises
-    ------
-    pyarrow.ArrowInvalid
-        If a value is not of the type; or another of `REFUSALS`.
+    Arrow's casts are strict where pandas' would round, guess or fill in: whole numbers stay exact,
+    missing stays missing, and a value that does not fit is an error.
     """
-    if not takes(kind, column.type, is_text=is_text):
+    if not accepts(kind, column.type, is_text=is_text):
         raise pa.ArrowInvalid(f"{column.type} for {kind}")
     if pt.is_dictionary(column.type):
         column = column.cast(column.type.value_type)

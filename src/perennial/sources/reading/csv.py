@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import csv
+import gzip
 import io
 import json
+import zlib
 from collections.abc import Iterator
 from functools import cache
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.csv
 
 from perennial.data.contract import Contract
 from perennial.params.collect import Csv
 from perennial.runtime.errors import PerennialError
-from perennial.sources.reading.columns import check_columns
 from perennial.sources.reading.conform import conform
 from perennial.sources.reading.encoding import decoded
+from perennial.sources.reading.names import check_names
 from perennial.sources.reading.origin import Origin, clipped
 
 _DELIMITERS = (",", ";", "\t", "|")
@@ -24,30 +27,8 @@ _DELIMITERS = (",", ";", "\t", "|")
 _BLOCK = 1 << 24
 
 
-def from_csv(content: bytes, name: str, contract: Contract, dialect: Csv) -> pa.Table:
-    """Read CSV.
-
-    Parameters
-    ----------
-    content : bytes
-        All of the file.
-    name : str
-        Its name, for messages.
-    contract : Contract
-        The columns and their types.
-    dialect : Csv
-        How it is written.
-
-    Returns
-    -------
-    pyarrow.Table
-        As `perennial.sources.reading.formats.read` returns it.
-
-    Raises
-    ------
-    PerennialError
-        If it is malformed, or differs from the contract.
-    """
+def read(content: bytes, name: str, contract: Contract, dialect: Csv) -> pd.DataFrame:
+    """Read a CSV file's content."""
     text = decoded(
         content,
         name,
@@ -66,6 +47,17 @@ def from_csv(content: bytes, name: str, contract: Contract, dialect: Csv) -> pa.
     return conform(table, contract, origin, is_text=True)
 
 
+def read_compressed(content: bytes, name: str, contract: Contract, dialect: Csv) -> pd.DataFrame:
+    """Read the content of a CSV file that gzip has compressed."""
+    try:
+        content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise PerennialError(
+            f"not a whole gzip file: {error}", where=name, hint="fetch the file again"
+        ) from None
+    return read(content, name, contract, dialect)
+
+
 def _header(text: str, name: str, contract: Contract, dialect: Csv) -> list[str]:
     _, header = next(_records(text[:_BLOCK], dialect), (0, []))
     if not header:
@@ -77,7 +69,7 @@ def _header(text: str, name: str, contract: Contract, dialect: Csv) -> list[str]
             where=f"{name}, line 1",
             hint=f"set collect.csv.delimiter to {json.dumps(other[0])}",
         )
-    check_columns(header, contract, name)
+    check_names(header, contract, name)
     return header
 
 
@@ -87,31 +79,25 @@ def _texts(text: str, header: list[str], name: str, dialect: Csv) -> pa.Table:
             # The newline at the end shows a quote that never closes: it becomes part of the value.
             pa.BufferReader(text.encode() + b"\n"),
             read_options=pyarrow.csv.ReadOptions(block_size=_BLOCK),
-            parse_options=_parsing(dialect),
-            convert_options=_converting(header, dialect),
+            parse_options=pyarrow.csv.ParseOptions(
+                delimiter=dialect.delimiter, newlines_in_values=True
+            ),
+            convert_options=pyarrow.csv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()),
+                null_values=dialect.nulls,
+                strings_can_be_null=True,
+            ),
         )
     except pa.ArrowInvalid as error:
-        _tell_malformed(text, header, name, dialect)
+        _refuse_malformed(text, header, name, dialect)
         raise PerennialError(f"not valid CSV: {error}", where=name) from None
     last = table.column(-1)[-1].as_py() if len(table) else None
     if last is not None and last.endswith("\n"):
-        _tell_malformed(text, header, name, dialect)
+        _refuse_malformed(text, header, name, dialect)
     return table
 
 
-def _parsing(dialect: Csv) -> pyarrow.csv.ParseOptions:
-    return pyarrow.csv.ParseOptions(delimiter=dialect.delimiter, newlines_in_values=True)
-
-
-def _converting(header: list[str], dialect: Csv) -> pyarrow.csv.ConvertOptions:
-    return pyarrow.csv.ConvertOptions(
-        column_types=dict.fromkeys(header, pa.string()),
-        null_values=dialect.nulls,
-        strings_can_be_null=True,
-    )
-
-
-def _tell_malformed(text: str, header: list[str], name: str, dialect: Csv) -> None:
+def _refuse_malformed(text: str, header: list[str], name: str, dialect: Csv) -> None:
     wrong, after = [], 1
     try:
         for line, record in _records(text, dialect, strict=True):

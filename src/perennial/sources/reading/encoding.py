@@ -6,29 +6,7 @@ from perennial.runtime.errors import PerennialError
 
 
 def decoded(content: bytes, name: str, encoding: str, hint: str) -> str:
-    """Decode a file's content.
-
-    Parameters
-    ----------
-    content : bytes
-        All of it.
-    name : str
-        The file's name, for messages.
-    encoding : str
-        What it is written in.
-    hint : str
-        What to do if it is not.
-
-    Returns
-    -------
-    str
-        The text, without a byte order mark.
-
-    Raises
-    ------
-    PerennialError
-        If a byte does not fit, or there is no such encoding.
-    """
+    """Decode a file's content, less its byte order mark; `hint` is for bytes that do not fit."""
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:

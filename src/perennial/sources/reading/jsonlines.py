@@ -6,37 +6,18 @@ import json
 from collections import Counter
 from typing import Any
 
-import pyarrow as pa
+import pandas as pd
 
 from perennial.data.contract import Contract
+from perennial.params.collect import Csv
 from perennial.runtime.errors import PerennialError
 from perennial.sources.reading.conform import from_values
 from perennial.sources.reading.encoding import decoded
 from perennial.sources.reading.origin import Origin
 
 
-def from_json_lines(content: bytes, name: str, contract: Contract) -> pa.Table:
-    """Read JSON Lines.
-
-    Parameters
-    ----------
-    content : bytes
-        All of the file.
-    name : str
-        Its name, for messages.
-    contract : Contract
-        The columns and their types.
-
-    Returns
-    -------
-    pyarrow.Table
-        As `perennial.sources.reading.formats.read` returns it.
-
-    Raises
-    ------
-    PerennialError
-        If a line is no JSON object, or differs from the contract.
-    """
+def read(content: bytes, name: str, contract: Contract, _: Csv) -> pd.DataFrame:
+    """Read the content of a file of JSON Lines."""
     columns, lines = _columns(content, name)
     return from_values(columns, contract, Origin(name, lambda row: f"line {lines[row]}"))
 
@@ -73,8 +54,8 @@ def _row(line: str, where: str) -> dict[str, Any]:
 def _keys_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     row = dict(pairs)
     if len(row) < len(pairs):
-        twice = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
-        raise ValueError(f"keys that stand there twice: {', '.join(twice)}")
+        repeated = [key for key, count in Counter(key for key, _ in pairs).items() if count > 1]
+        raise ValueError(f"repeated keys: {', '.join(repeated)}")
     return row
 
 

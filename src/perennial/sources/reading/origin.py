@@ -21,16 +21,5 @@ class Origin:
 
 
 def clipped(text: str) -> str:
-    """Shorten a text of the user's to what fits into a message.
-
-    Parameters
-    ----------
-    text : str
-        Any text.
-
-    Returns
-    -------
-    str
-        The text, or its beginning.
-    """
+    """Shorten a text of the user's to what fits into a message."""
     return text if len(text) <= 60 else f"{text[:57]}…"

@@ -1,9 +1,8 @@
-"""A table's columns by name, against the contract's."""
+"""The names of a table's columns, against the contract's."""
 
 from __future__ import annotations
 
 import difflib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from perennial.data.contract import CONTRACT, Contract
@@ -11,38 +10,28 @@ from perennial.runtime.errors import PerennialError, listed
 from perennial.sources.reading.origin import clipped
 
 
-def check_columns(names: Sequence[str], contract: Contract, where: str) -> None:
-    """Refuse columns that are not the contract's, in any order.
-
-    Parameters
-    ----------
-    names : sequence of str
-        The columns' names.
-    contract : Contract
-        The columns wanted.
-    where : str
-        What has the columns, for messages.
-
-    Raises
-    ------
-    PerennialError
-        If one is there twice, missing or not in the contract; every one that is, is named.
-    """
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
+def check_names(names: Sequence[str], contract: Contract, where: str) -> None:
+    """Refuse names that are not the contract's, in any order; each one that differs is listed."""
+    repeated = [name for name in dict.fromkeys(names) if names.count(name) > 1]
+    if repeated:
         raise PerennialError(
-            f"columns that stand there twice: {', '.join(map(repr, twice))}",
+            f"columns of the same name:{listed(_positions(names, name) for name in repeated)}",
             where=where,
             hint="give each column a name of its own",
         )
-    found = list(_differences(names, list(contract.columns)))
-    if found:
+    differences = list(_differences(names, list(contract.columns)))
+    if differences:
         raise PerennialError(
-            f"its columns are not those of {CONTRACT}:{listed(found)}",
+            f"its columns are not those of {CONTRACT}:{listed(differences)}",
             where=where,
             hint="rename the columns or correct the contract; a column that is not to be used is "
             "declared there with `role: ignored`",
         )
+
+
+def _positions(names: Sequence[str], repeated: str) -> str:
+    places = [str(place) for place, name in enumerate(names, start=1) if name == repeated]
+    return f"{clipped(repeated)!r}: columns {', '.join(places[:-1])} and {places[-1]}"
 
 
 def _differences(names: Sequence[str], wanted: Sequence[str]) -> Iterator[str]:
