@@ -57,9 +57,21 @@ class TestCsvValues:
     def test_a_date_is_its_midnight(self, sales: Sales) -> None:
         assert sales.value("2024-06-01", "at") == datetime.datetime(2024, 6, 1)  # noqa: DTZ001
 
-    def test_offsets_and_local_times_may_mix(self, sales: Sales) -> None:
-        rows = f"{HEADER}a,2024-01-01T10:00Z,n,1,1,1\nb,2024-01-01T10:00,n,1,1,1\n"
-        assert len(set(sales.read(rows)["at"].to_pylist())) == 1
+    def test_offsets_across_the_end_of_summer_time_are_instants(self, sales: Sales) -> None:
+        times = ("2024-04-07T02:30:00+11:00", "2024-04-07T02:30:00+10:00")
+        rows = "".join(GOOD.replace("2024-01-02T03:04", time) for time in times)
+        assert [moment.hour for moment in sales.read(HEADER + rows)["at"].to_pylist()] == [15, 16]
+
+    @pytest.mark.parametrize("order", [1, -1])
+    def test_times_with_and_without_offset_do_not_mix(self, sales: Sales, order: int) -> None:
+        times = ("2024-01-01T10:00Z", "", "2024-01-01T10:00")[::order]
+        text = "at,id,shop,price,count,sold\n" + "".join(f"{time},a,n,1,1,1\n" for time in times)
+        message = sales.refusal(text)
+        assert f'line 4, column at: "{times[-1]}" is not like the times before it' in message
+        assert "with an offset from UTC in some rows, without one in others" in message
+        assert 'line 3, column at: "soon" is not a date and time' in sales.refusal(
+            text.replace("\n,a", "\nsoon,a")
+        )
 
     def test_only_the_texts_named_are_missing(self, sales: Sales) -> None:
         assert sales.value("", "price") is None

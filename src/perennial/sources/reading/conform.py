@@ -14,11 +14,12 @@ import pyarrow.compute as pc
 from perennial.data.contract import Contract, Type
 from perennial.model.types import TYPES
 from perennial.runtime.errors import PerennialError, listed
-from perennial.sources.reading.conversion import REFUSALS, accepts, convert
+from perennial.sources.reading.conversion import REFUSALS, MixedTimes, accepts, convert
 from perennial.sources.reading.names import check_names
 from perennial.sources.reading.origin import Origin, clipped
 
 _HIDDEN = "(not shown: the column is sensitive)"
+_ONE_KIND = "like the times before it: with an offset from UTC in some rows, without one in others"
 
 #: Gives the values of a column between two rows; any of `REFUSALS` where they have no one type.
 Values = Callable[[str, int, int], pa.ChunkedArray]
@@ -74,10 +75,11 @@ def _converted(
     for name, column in contract.columns.items():
         try:
             columns[name] = convert(values(name, 0, rows), column.type, is_text=is_text)
-        except REFUSALS:
-            row = _first_refused(values, name, rows, column.type, is_text=is_text)
+        except REFUSALS as refusal:
+            row, reason = _first_refused(values, name, rows, column.type, refusal, is_text=is_text)
             value = _HIDDEN if column.sensitive else _value(values, name, row)
-            faults.append(_Fault(row, name, value, TYPES[column.type].meaning))
+            expected = _ONE_KIND if isinstance(reason, MixedTimes) else TYPES[column.type].meaning
+            faults.append(_Fault(row, name, value, expected))
     faults = faults or _missing_times(columns, contract)
     if faults:
         lines = listed(fault.describe(origin) for fault in faults)
@@ -97,17 +99,19 @@ class _Fault:
         return f"{origin.place(self.row)}, column {self.column}: {value} is not {self.expected}"
 
 
-def _first_refused(values: Values, name: str, rows: int, kind: Type, *, is_text: bool) -> int:
-    # Halving costs two conversions in all, and works for any kind of refusal.
+def _first_refused(
+    values: Values, name: str, rows: int, kind: Type, refusal: Exception, *, is_text: bool
+) -> tuple[int, Exception]:
+    # From the first row each time, for a value may be refused because of one before it.
     low, high = 0, rows
     while high - low > 1:
         middle = (low + high) // 2
         try:
-            convert(values(name, low, middle), kind, is_text=is_text)
+            convert(values(name, 0, middle), kind, is_text=is_text)
             low = middle
-        except REFUSALS:
-            high = middle
-    return low
+        except REFUSALS as error:
+            high, refusal = middle, error
+    return low, refusal
 
 
 def _value(values: Values, name: str, row: int) -> Any:

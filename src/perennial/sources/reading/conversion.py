@@ -12,8 +12,16 @@ import pyarrow.types as pt
 from perennial.data.contract import Type
 from perennial.data.parquet import ARROW
 
+
+class MixedTimes(ValueError):
+    """Some times of a column have an offset from UTC and some have none: they have no order."""
+
+
 #: What `convert` raises for a value that it refuses.
-REFUSALS = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
+REFUSALS = (
+    pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError, MixedTimes,
+)  # fmt: skip
+
 
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 _WHOLE = r"^-?[0-9]+(\.0*)?$"
@@ -107,6 +115,8 @@ def _datetime_from_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     nothing = pa.scalar(None, pa.string())
     local = pc.if_else(zoned, nothing, trimmed).cast(pa.timestamp("us"))
     instant = pc.if_else(zoned, trimmed, nothing).cast(pa.timestamp("us", "UTC"))
+    if max(local.null_count, instant.null_count) < len(column):
+        raise MixedTimes
     return pc.coalesce(local, instant.cast(pa.timestamp("us")))
 
 
