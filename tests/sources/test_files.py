@@ -1,4 +1,4 @@
-"""Every file in the landing folder counts, and nothing else may lie there."""
+"""Every file in the landing folder counts, and nothing else may be there."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_files_are_read_in_order_of_their_names(tmp_path: Path) -> None:
     assert files.read(CONTRACT, Collect(), tmp_path)["x"].tolist() == [1.0, 2.0, 3.0]
 
 
-def test_what_stands_beside_rows_is_passed_over(tmp_path: Path) -> None:
+def test_files_that_belong_to_the_folder_are_passed_over(tmp_path: Path) -> None:
     for name in ("README.md", ".gitignore", "a.csv.dvc", "a.csv"):
         (tmp_path / name).write_text("x,y\n1,yes\n")
     assert files.present(tmp_path) == [tmp_path / "a.csv"]

@@ -1,8 +1,8 @@
 """`perennial land`: bring new periods into `data/landing/`, and change none that is there.
 
-What changes under one's feet (a database, a URL) is never read by a stage. It lands here first, one
+A stage never reads what may change at any time: a database, a URL. Its rows land here first, one
 file a period, and from then on the file is what counts. A past period that has changed at the
-source is reported, never rewritten: who wants the new rows removes the file and lands again.
+source is reported, never rewritten: to take the new rows, remove the file and land again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The answer of a database to a query.
 
-Its URL holds a password. So it comes from an environment variable, and every message of a driver is
-scrubbed of it before it is shown.
+Its URL holds a password. So it comes from an environment variable, and is removed from every
+message of a driver before it is shown.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ def read(query: str, variable: str, contract: Contract) -> pd.DataFrame:
 
 
 def check_variable(variable: str) -> None:
-    """Refuse what cannot be the name of an environment variable, such as a URL, unrepeated."""
+    """Refuse what is no name of an environment variable, unrepeated: it may be the URL itself."""
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", variable):
         raise PerennialError(
             "--url-env takes the name of an environment variable, not a URL: command lines are "
@@ -123,6 +123,7 @@ def _driven(url: Any) -> Any:
 
 
 def _fetched(engine: Any, query: str) -> tuple[list[str], list[Any]]:
+    # Not pandas.read_sql, which infers types: a whole number beside a missing one becomes a float.
     # Without parameters a driver leaves % and : in the query alone. Nothing is ever committed.
     with engine.connect().execution_options(no_parameters=True) as connection:
         result = connection.exec_driver_sql(query)

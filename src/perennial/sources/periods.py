@@ -60,7 +60,7 @@ def within(period: str, since: str | None, until: str | None) -> bool:
 
 
 def is_open(period: str, now: datetime.datetime) -> bool:
-    """Whether a period may still gain rows: it holds today, or lies ahead; `all` has no end.
+    """Whether a period may still gain rows: it holds today or comes later; `all` has no end.
 
     Today is the day it is in the last time zone on Earth (UTC-12), so that a period counts as
     closed only when it is over wherever the rows were written.

@@ -47,7 +47,7 @@ class TestParquetTypes:
         assert table["at"].to_pylist() == [datetime.datetime(1970, 1, 1)]  # noqa: DTZ001
 
     @pytest.mark.parametrize(
-        ("column", "given", "told"),
+        ("column", "given", "expected"),
         [
             ("price", pa.array(["1"]), "column price: string where the contract says number"),
             ("sold", pa.array(["yes"]), "column sold: string where the contract says boolean"),
@@ -60,9 +60,9 @@ class TestParquetTypes:
         ],
     )
     def test_what_cannot_be_converted(
-        self, sales: Sales, column: str, given: pa.Array, told: str
+        self, sales: Sales, column: str, given: pa.Array, expected: str
     ) -> None:
         message = sales.refusal(sales.typed(**{column: given}), "s.parquet")
         assert "s.parquet: wrong" in message
-        assert told in message
+        assert expected in message
         assert "data/contract.yaml" in message

@@ -1,4 +1,4 @@
-"""CSV is read in the contract's types, or refused with a message that tells file and line."""
+"""CSV is read in the contract's types, or refused with a message that names file and line."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class TestCsvWriting:
 
 
 class TestBadCsv:
-    """Each fault is told with file, line, what is wrong and how to mend it."""
+    """Each message names file, line, what is wrong and how to correct it."""
 
     def test_a_ragged_row(self, sales: Sales) -> None:
         message = sales.refusal(HEADER + GOOD + "b,2024-01-01\n" + GOOD + "c\n")
@@ -167,7 +167,7 @@ class TestBadCsv:
         message = sales.refusal((HEADER + GOOD).replace(",", ";"))
         assert 'set collect.csv.delimiter to ";"' in message
 
-    def test_missing_extra_and_renamed_columns_are_told_at_once(self, sales: Sales) -> None:
+    def test_missing_extra_and_renamed_columns_are_reported_at_once(self, sales: Sales) -> None:
         message = sales.refusal(
             HEADER.replace("price", "prices").replace("shop,", "").strip() + ",vat\n"
         )
@@ -181,7 +181,7 @@ class TestBadCsv:
         message = sales.refusal(HEADER.strip() + ",price\n" + GOOD.strip() + ",1\n")
         assert "columns of the same name:\n  - 'price': columns 4 and 7" in message
 
-    def test_wrong_values_of_every_column_are_told_at_once(self, sales: Sales) -> None:
+    def test_wrong_values_of_every_column_are_reported_at_once(self, sales: Sales) -> None:
         bad = "c,yesterday,north,much,1.5,maybe\n"
         message = sales.refusal(HEADER + GOOD + bad + bad)
         assert 'line 3, column at: "yesterday" is not a date and time of ISO 8601' in message
@@ -211,7 +211,7 @@ class TestBadCsv:
 
     @settings(deadline=None)
     @given(st.lists(st.booleans(), min_size=1, max_size=60), st.data())
-    def test_the_first_wrong_value_is_found(
+    def test_the_first_wrong_value_is_reported(
         self, sales: Sales, quoted: list[bool], data: st.DataObject
     ) -> None:
         bad = data.draw(st.sets(st.integers(0, len(quoted) - 1), min_size=1))

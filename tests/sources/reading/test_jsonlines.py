@@ -1,4 +1,4 @@
-"""JSON Lines are read in the contract's types, or refused with a message that tells the line."""
+"""JSON Lines are read in the contract's types, or refused with a message that names the line."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class TestBadJsonLines:
         assert "s.jsonl, line 3: " in message
         assert fault in message
 
-    def test_wrong_types_are_told_with_their_line(self, sales: Sales) -> None:
+    def test_wrong_types_are_reported_with_their_line(self, sales: Sales) -> None:
         text = self.LINE.replace('"price": 1', '"price": "1"').replace("true", '"yes"')
         message = sales.refusal(self.LINE + "\n" + text, "s.jsonl")
         assert 'line 3, column price: "1" is not a number' in message

@@ -30,8 +30,7 @@ def conform(
 ) -> pd.DataFrame:
     """Bring a table to the contract's columns and types.
 
-    With `is_text`, as in CSV, all values are texts and stand for other types; otherwise a text is
-    no number.
+    With `is_text` all values are texts, as in CSV; otherwise a text is no number.
     """
     check_names(table.column_names, contract, origin.name)
     wrong = [

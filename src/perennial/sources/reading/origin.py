@@ -15,7 +15,7 @@ class Origin:
     name: str
     """The file, or what else holds the rows."""
     place: Callable[[int], str] = field(default=lambda row: f"row {row + 1}")
-    """Where in it a row stands, by the row's index."""
+    """The place of a row in it, by the row's index."""
     hint: str = f"correct the rows, or the column's type in {CONTRACT}"
     """What to do about a value of the wrong type."""
 
