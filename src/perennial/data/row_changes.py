@@ -37,7 +37,7 @@ def difference(old: pd.DataFrame, new: pd.DataFrame) -> tuple[pd.DataFrame, pd.D
     # Numbering equal rows makes every row of a frame differ from its others.
     numbered = [
         rows.assign(**{_COPY: rows.groupby(list(rows), dropna=False, sort=False).cumcount()})
-        for rows in (old, new[list(old)])
+        for rows in (old, new)
     ]
     only = ~pd.concat(numbered, ignore_index=True).duplicated(keep=False).to_numpy(dtype=np.bool_)
     return old[only[: len(old)]], new[only[len(old) :]]

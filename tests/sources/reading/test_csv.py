@@ -64,10 +64,11 @@ class TestCsvValues:
 
     @pytest.mark.parametrize("order", [1, -1])
     def test_times_with_and_without_offset_do_not_mix(self, sales: Sales, order: int) -> None:
-        times = ("2024-01-01T10:00Z", "", "2024-01-01T10:00")[::order]
+        first, other = ("2024-01-01T10:00Z", "2024-01-01T10:00")[::order]
+        times = (first, "", other, other, first)
         text = "at,id,shop,price,count,sold\n" + "".join(f"{time},a,n,1,1,1\n" for time in times)
         message = sales.refusal(text)
-        assert f'line 4, column at: "{times[-1]}" is not like the times before it' in message
+        assert f'line 4, column at: "{other}" is not like the times before it' in message
         assert "with an offset from UTC in some rows, without one in others" in message
         assert 'line 3, column at: "soon" is not a date and time' in sales.refusal(
             text.replace("\n,a", "\nsoon,a")
