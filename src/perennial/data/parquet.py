@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from perennial.model.types import TYPES
 from perennial.runtime.errors import PerennialError
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 #: Arrow type of each type of the contract.
 ARROW: dict[str, pa.DataType] = {
@@ -20,16 +24,10 @@ ARROW: dict[str, pa.DataType] = {
 ROW_GROUP = 131_072
 
 
-def write(path: Path, table: pa.Table) -> None:
-    """Write a table with fixed options: the same rows, the same bytes.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write.
-    table : pyarrow.Table
-        Rows in their final order; chunks and schema metadata do not matter.
-    """
+def write(path: Path, rows: pa.Table | pd.DataFrame) -> None:
+    """Write rows with fixed options: the same rows, the same bytes."""
+    # A frame's index is no column; its Arrow-backed columns are taken as they are.
+    table = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
     pq.write_table(
         table.replace_schema_metadata(None).combine_chunks(),
         path,
@@ -82,3 +80,10 @@ def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
         raise PerennialError(
             f"not a whole Parquet file: {reason}", where=str(path), hint="fetch the file again"
         ) from None
+
+
+def read_frame(path: Path, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a table as a frame of Arrow-backed columns: integers stay exact, missing stays null."""
+    import pandas as pd  # takes half a second, and not every reader of Parquet wants a frame
+
+    return read(path, columns).to_pandas(types_mapper=pd.ArrowDtype, ignore_metadata=True)
