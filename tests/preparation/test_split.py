@@ -1,4 +1,4 @@
-"""Every row has one side, the side that the method promises; sides that cannot serve are told."""
+"""Every row has one side, the one that the method promises; unusable sides are reported."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -34,9 +35,9 @@ def contract(target: dict[str, Any] = BINARY, **roles: str) -> Contract:
 TIMED, KEYED, GROUPED = contract(when="time"), contract(key="id"), contract(key="group")
 
 
-def rows(target: list[Any], keys: list[Any] | None = None) -> pa.Table:
+def rows(target: list[Any], keys: list[Any] | None = None) -> pd.DataFrame:
     keys = list(range(len(target))) if keys is None else keys
-    return pa.table(
+    table = pa.table(
         {
             "x": [0.0] * len(target),
             "when": pa.array(
@@ -46,26 +47,33 @@ def rows(target: list[Any], keys: list[Any] | None = None) -> pa.Table:
             "y": target,
         }
     )
+    return table.to_pandas(types_mapper=pd.ArrowDtype)
 
 
-def mixed(number: int) -> pa.Table:
+def mixed(number: int) -> pd.DataFrame:
     return rows([i % 2 == 0 for i in range(number)])
 
 
-def named(names: list[str]) -> pa.DictionaryArray:
-    return pa.array(names, pa.string()).dictionary_encode()
+def named(names: list[str]) -> pd.Series:
+    return pd.Series(names, dtype="category")
 
 
-def one_period(table: pa.Table) -> pa.DictionaryArray:
-    return named(["all"] * table.num_rows)
+def one_period(table: pd.DataFrame) -> pd.Series:
+    return named(["all"] * len(table))
 
 
-def refusal(table: pa.Table, rules: Contract, params: Split, names: list[str] | None = None) -> str:
+def arrow(values: list[Any], kind: pa.DataType) -> pd.Series:
+    return pd.Series(values, dtype=pd.ArrowDtype(kind))
+
+
+def refusal(
+    table: pd.DataFrame, rules: Contract, params: Split, names: list[str] | None = None
+) -> str:
     periods = named(names) if names else one_period(table)
-    with pytest.raises(PerennialError) as told:
+    with pytest.raises(PerennialError) as caught:
         split(table, periods, rules, params)
-    assert told.value.hint
-    return str(told.value)
+    assert caught.value.hint
+    return str(caught.value)
 
 
 def test_time_tests_on_the_last_periods_by_name_and_validates_before_them() -> None:
@@ -78,18 +86,17 @@ def test_time_tests_on_the_last_periods_by_name_and_validates_before_them() -> N
 
 
 def test_a_period_without_usable_rows_does_not_count() -> None:
-    periods = pa.DictionaryArray.from_arrays(
-        pa.array([0, 0, 1, 1, 2, 2], pa.int32()), ["2013-01", "2013-02", "2013-03", "2013-04"]
-    )
+    names = ["2013-01", "2013-02", "2013-03", "2013-04"]
+    periods = pd.Series(pd.Categorical.from_codes([0, 0, 1, 1, 2, 2], names))
     sides = split(mixed(6), periods, TIMED, TimeSplit(method="time"))
     assert [side.tolist() for side in sides] == [[0, 1], [2, 3], [4, 5]]
 
 
-def test_too_few_periods_are_told_by_name() -> None:
+def test_too_few_periods_are_refused_by_name() -> None:
     names = ["2013-01", "2013-01", "2013-02", "2013-02"]
-    told = refusal(mixed(4), TIMED, TimeSplit(method="time"), names)
-    assert "needs 3 periods" in told
-    assert "there are 2 with accepted, labelled rows: 2013-01, 2013-02" in told
+    message = refusal(mixed(4), TIMED, TimeSplit(method="time"), names)
+    assert "needs 3 periods" in message
+    assert "there are 2 with accepted, labelled rows: 2013-01, 2013-02" in message
 
 
 @pytest.mark.parametrize(
@@ -101,22 +108,22 @@ def test_too_few_periods_are_told_by_name() -> None:
     ],
 )
 def test_a_method_without_its_column_names_the_contract(params: Split, role: str) -> None:
-    told = refusal(mixed(9), contract(), params)
-    assert told.startswith("data/contract.yaml: ")
-    assert f"no column has role {role}" in told
+    message = refusal(mixed(9), contract(), params)
+    assert message.startswith("data/contract.yaml: ")
+    assert f"no column has role {role}" in message
 
 
-def test_no_usable_row_is_told() -> None:
+def test_no_usable_row_is_refused() -> None:
     table = mixed(0)
-    told = refusal(table, KEYED, ShareSplit(method="id"))
-    assert "no row is both accepted and labelled" in told
+    message = refusal(table, KEYED, ShareSplit(method="id"))
+    assert "no row is both accepted and labelled" in message
 
 
 def test_a_row_without_key_has_no_side() -> None:
     table = rows([True, False, True], [1, None, 3])
-    told = refusal(table, KEYED, ShareSplit(method="id"))
-    assert "1 rows lack key" in told
-    assert "columns.key.missing" in told
+    message = refusal(table, KEYED, ShareSplit(method="id"))
+    assert "1 rows lack key" in message
+    assert "columns.key.missing" in message
 
 
 KEYS = st.lists(st.integers(0, 10**6), min_size=1, max_size=60)
@@ -125,7 +132,7 @@ SHARES = st.floats(0.05, 0.45)
 
 def side_of(keys: list[int], params: ShareSplit) -> dict[int, str]:
     """The side of each key, by the method's own arithmetic on real calls."""
-    position = positions(pa.chunked_array([pa.array(keys, pa.int64())]), params.seed)
+    position = positions(arrow(keys, pa.int64()), params.seed)
     return {
         key: "test"
         if at < params.test
@@ -141,12 +148,12 @@ def sides_by_key(keys: list[int], params: ShareSplit) -> dict[int, set[str]]:
     everyone = [*keys, *range(10**7, 10**7 + 400)]
     # Both classes for every key, so that no side lacks one.
     table = rows([True, False] * len(everyone), [key for key in everyone for _ in range(2)])
-    found: dict[int, set[str]] = {}
+    sides_of: dict[int, set[str]] = {}
     sides = split(table, one_period(table), GROUPED, params)
     for name, side in sides._asdict().items():
         for row in side:
-            found.setdefault(everyone[row // 2], set()).add(name)
-    return found
+            sides_of.setdefault(everyone[row // 2], set()).add(name)
+    return sides_of
 
 
 @given(KEYS, KEYS, st.randoms(), SHARES, SHARES)
@@ -178,24 +185,39 @@ def test_a_larger_share_takes_rows_from_train_alone(
 
 def test_the_hash_of_a_key_is_fixed_for_good() -> None:
     # Were these to change, every user's rows would change sides with an upgrade.
-    text = positions(pa.chunked_array([["a", "é", ""]]), 0)
+    text = positions(arrow(["a", "é", ""], pa.string()), 0)
     assert text.tolist() == TEXT_POSITIONS
-    seeded = positions(pa.chunked_array([["a", "é", ""]]), 1)
+    seeded = positions(arrow(["a", "é", ""], pa.string()), 1)
     assert (seeded != text).all()
-    number = positions(pa.chunked_array([[7]]), 0)
-    assert number.tolist() == positions(pa.chunked_array([["7"]]), 0).tolist()
 
 
 TEXT_POSITIONS = [0.08533998760926986, 0.9878605538593347, 0.8193018466044045]
 
 
+@pytest.mark.parametrize(
+    ("kind", "key", "text"),
+    [
+        (pa.int64(), 7, "7"),
+        (pa.int64(), 2**53 + 1, "9007199254740993"),
+        (pa.float64(), 0.1, "0.1"),
+        (pa.float64(), 1e22, "1e+22"),
+        (pa.bool_(), True, "True"),
+        (pa.timestamp("us"), datetime.fromisoformat("2013-01-31"), "2013-01-31 00:00:00"),
+        (pa.timestamp("us"), datetime.fromisoformat("9999-12-31"), "9999-12-31 00:00:00"),
+    ],
+)
+def test_a_key_of_another_type_hashes_as_its_text(kind: pa.DataType, key: Any, text: str) -> None:
+    hashed = positions(arrow([key, None, key], kind).dropna(), 0)
+    assert hashed.tolist() == positions(arrow([text] * 2, pa.string()), 0).tolist()
+
+
 def test_positions_lie_evenly_and_do_not_depend_on_chunks() -> None:
     keys = [f"key {i}" for i in range(70_000)]
-    position = positions(pa.chunked_array([keys]), 0)
+    position = positions(arrow(keys, pa.string()), 0)
     assert position.min() >= 0
     assert position.max() < 1
     assert np.histogram(position, bins=10, range=(0, 1))[0] == pytest.approx(7_000, rel=0.05)
-    pieces = pa.chunked_array([keys[:10], [], keys[10:]])
+    pieces = pd.concat([arrow(part, pa.string()) for part in (keys[:10], [], keys[10:])])
     assert (positions(pieces, 0) == position).all()
 
 
@@ -233,14 +255,14 @@ def test_the_sides_are_a_partition_in_row_order(number: int, method: Any, seed: 
     assert all((np.diff(side) > 0).all() for side in sides)
 
 
-def test_an_empty_side_is_told_with_its_share() -> None:
-    told = refusal(rows([True, False] * 9, [7] * 18), GROUPED, ShareSplit(method="group"))
-    empty = {side for side in ("train", "validation", "test") if f"{side} has no rows" in told}
+def test_an_empty_side_is_reported_with_its_share() -> None:
+    message = refusal(rows([True, False] * 9, [7] * 18), GROUPED, ShareSplit(method="group"))
+    empty = {side for side in ("train", "validation", "test") if f"{side} has no rows" in message}
     assert len(empty) == 2
-    told = refusal(mixed(3), contract(), ShareSplit(method="random", test=0.1, validation=0.4))
-    assert "test has no rows: raise its share (prepare.split.test)" in told
-    told = refusal(mixed(3), contract(), ShareSplit(method="random", test=0.5, validation=0.4))
-    assert "validation has no rows" not in told
+    message = refusal(mixed(3), contract(), ShareSplit(method="random", test=0.1, validation=0.4))
+    assert "test has no rows: raise its share (prepare.split.test)" in message
+    message = refusal(mixed(3), contract(), ShareSplit(method="random", test=0.5, validation=0.4))
+    assert "validation has no rows" not in message
 
 
 PERIODS = ["1", "1", "1", "2", "2", "2", "3", "3", "3"]
@@ -260,20 +282,19 @@ PERIODS = ["1", "1", "1", "2", "2", "2", "3", "3", "3"]
         (NUMBER, [1.0, 2.0, 3.0, 4.0, 4.0, 4.0, 1.0, 2.0, 3.0], "validation has one value of y"),
     ],
 )
-def test_a_target_that_cannot_be_learnt_or_judged_is_told(
+def test_a_target_that_cannot_be_learnt_or_evaluated_is_reported(
     target: dict[str, Any], values: list[Any], message: str
 ) -> None:
     values = [bool(value) for value in values] if target is BINARY else values
     rules = contract(target, when="time")
-    told = refusal(rows(values), rules, TimeSplit(method="time"), PERIODS)
-    assert message in told
+    assert message in refusal(rows(values), rules, TimeSplit(method="time"), PERIODS)
 
 
-def test_every_unfit_side_is_told_at_once() -> None:
+def test_every_unfit_side_is_reported_at_once() -> None:
     values = [bool(v) for v in [1, 0, 1, 1, 1, 1, 0, 0, 0]]
-    told = refusal(rows(values), TIMED, TimeSplit(method="time"), PERIODS)
-    assert "validation has no row of y=False" in told
-    assert "test has no row of y=True" in told
+    message = refusal(rows(values), TIMED, TimeSplit(method="time"), PERIODS)
+    assert "validation has no row of y=False" in message
+    assert "test has no row of y=True" in message
 
 
 @pytest.mark.parametrize(

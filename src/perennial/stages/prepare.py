@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import pyarrow as pa
+import pandas as pd
 
 from perennial.data import parquet
 from perennial.data.contract import CONTRACT, Contract, read_contract
@@ -16,6 +16,7 @@ from perennial.params.prepare import Prepare
 from perennial.preparation.leakage.checks import Result, refuse_findings, run_checks
 from perennial.preparation.leakage.definition import Sample
 from perennial.preparation.profile import label_rates, missing_shares, time_ranges
+from perennial.preparation.rules import BoolArray
 from perennial.preparation.split import split
 from perennial.preparation.validation import (
     Validation,
@@ -42,10 +43,10 @@ REASONS = "reasons"
 class Raw(NamedTuple):
     """Raw rows of all periods, one period after the other."""
 
-    table: pa.Table
+    rows: pd.DataFrame
     """The rows; a column that some file has wrong is left out."""
-    periods: pa.DictionaryArray
-    """The period of each row."""
+    periods: pd.Series
+    """The period of each row, a category."""
     breaches: list[str]
     """Columns that differ from the contract's, by file."""
 
@@ -55,88 +56,52 @@ def main() -> None:
     contract = read_contract()
     params = read_params().prepare
     raw = read_raw(contract)
-    validation = validate(raw.table, contract)
+    validation = validate(raw.rows, contract)
     refuse_breaches(raw, validation, contract, params.max_reject_share)
     sides = take_sides(raw, validation, contract, params)
     quarantine = take_quarantine(raw, validation)
-    periods = raw.periods.dictionary.to_pylist()
+    periods = raw.periods.cat.categories.tolist()
     del raw  # a third of the memory, and all that is needed of it was taken
     results = run_checks(Sample(contract, **sides, method=params.split.method), params.checks)
     refuse_findings(results)
     with publishing_all(TRAIN, VALIDATION, TEST, QUARANTINE, METRICS) as (*tables, metrics):
-        for path, table in zip(tables, [*sides.values(), quarantine], strict=True):
-            parquet.write(path, table)
+        for path, rows in zip(tables, [*sides.values(), quarantine], strict=True):
+            parquet.write(path, rows)
         figures = summary(validation, contract, sides, results)
         jsonfile.write(metrics, figures, decimals=jsonfile.DECIMALS)
     # Last, so that a reader who hangs up (`| head`) costs no output.
-    for line in told(periods, validation, contract, sides, results):
+    for line in report(periods, validation, contract, sides, results):
         print(line)
 
 
 def read_raw(contract: Contract, folder: Path = RAW) -> Raw:
-    """Read every period.
-
-    Parameters
-    ----------
-    contract : Contract
-        The wanted columns.
-    folder : Path
-        Holds one Parquet file a period.
-
-    Returns
-    -------
-    Raw
-        The rows in the order of the periods' names, their columns in the contract's order.
-
-    Raises
-    ------
-    PerennialError
-        If there is no file or no row, or a file is broken.
-    """
+    """Read every period in the order of their names, columns in the contract's order."""
     paths = sorted(folder.glob("*.parquet"), key=lambda path: path.stem)
-    tables = [parquet.read(path) for path in paths]
-    rows = [table.num_rows for table in tables]
-    if not sum(rows):
-        what = "the periods have no rows" if paths else "no period has been collected"
-        raise PerennialError(what, where=str(folder), hint="dvc repro collect")
-    wrong = [schema_breaches(table.schema, contract) for table in tables]
+    frames = [parquet.read_frame(path) for path in paths]
+    counts = [len(rows) for rows in frames]
+    if not sum(counts):
+        problem = "the periods have no rows" if paths else "no period has been collected"
+        raise PerennialError(problem, where=str(folder), hint="dvc repro collect")
+    wrong = [schema_breaches(rows, contract) for rows in frames]
     breaches = [
         f"{path}: {breach}"
-        for path, found in zip(paths, wrong, strict=True)
-        for breach in found.values()
+        for path, by_column in zip(paths, wrong, strict=True)
+        for breach in by_column.values()
     ]
-    names = [name for name in contract.columns if not any(name in found for found in wrong)]
-    # New tables: fields that differ in metadata or nullability alone would not go together.
-    table = pa.concat_tables(pa.table({name: t[name] for name in names}) for t in tables)
-    codes = pa.array(np.repeat(np.arange(len(rows), dtype=np.int32), rows))
-    periods = pa.DictionaryArray.from_arrays(codes, pa.array([path.stem for path in paths]))
-    return Raw(table, periods, breaches)
+    names = [name for name in contract.columns if not any(name in columns for columns in wrong)]
+    rows = pd.concat([rows[names] for rows in frames], ignore_index=True)
+    codes = np.repeat(np.arange(len(counts)), counts)
+    periods = pd.Categorical.from_codes(codes, [path.stem for path in paths])
+    return Raw(rows, pd.Series(periods), breaches)
 
 
 def refuse_breaches(
     raw: Raw, validation: Validation, contract: Contract, max_reject_share: float
 ) -> None:
-    """Stop if the data set as a whole breaks the contract.
-
-    Parameters
-    ----------
-    raw : Raw
-        The rows.
-    validation : Validation
-        What became of them.
-    contract : Contract
-        The rules.
-    max_reject_share : float
-        Share of rows that may be rejected.
-
-    Raises
-    ------
-    PerennialError
-        With every breach: columns, shares that may be missing, share of rejects.
-    """
+    """Stop if the data set as a whole breaks the contract, with every breach at once."""
     breaches = [
         *raw.breaches,
-        *limit_breaches(validation, raw.table, raw.periods, contract, max_reject_share),
+        *limit_breaches(validation, raw.rows, raw.periods, contract, max_reject_share),
     ]
     if REASONS in contract.columns:
         breaches.append(f"a column is named {REASONS}, as the quarantine's own is: rename it")
@@ -151,88 +116,46 @@ def refuse_breaches(
 
 def take_sides(
     raw: Raw, validation: Validation, contract: Contract, params: Prepare
-) -> dict[str, pa.Table]:
-    """Split the accepted rows.
-
-    Parameters
-    ----------
-    raw : Raw
-        The rows.
-    validation : Validation
-        Which are accepted.
-    contract : Contract
-        Says which columns are ignored.
-    params : Prepare
-        How to split.
-
-    Returns
-    -------
-    dict
-        `train`, `validation` and `test`: rows in raw order, without ignored columns and NaN.
-    """
-    accepted = pa.array(validation.accepted)
+) -> dict[str, pd.DataFrame]:
+    """Split the accepted rows: sides in raw order, without ignored columns and NaN."""
     names = {*contract.of_role("id"), *contract.of_role("group"), contract.target}
     sides = split(
-        raw.table.select(sorted(names)).filter(accepted),
-        raw.periods.filter(accepted),
+        _rows(raw.rows[sorted(names)], validation.accepted),
+        raw.periods[validation.accepted],
         contract,
         params.split,
     )
     kept = [name for name, column in contract.columns.items() if column.role != "ignored"]
-    table = raw.table.select(kept)
-    rows = np.flatnonzero(validation.accepted)
-    return {name: without_nan(_rows(table, rows[side])) for name, side in sides._asdict().items()}
+    accepted = np.flatnonzero(validation.accepted)
+    taken: dict[str, pd.DataFrame] = {}
+    for name, numbers in sides._asdict().items():
+        side = np.zeros(len(raw.rows), dtype=np.bool_)
+        side[accepted[numbers]] = True
+        taken[name] = without_nan(_rows(raw.rows[kept], side))
+    return taken
 
 
-def take_quarantine(raw: Raw, validation: Validation) -> pa.Table:
-    """Set the rejected rows aside.
-
-    Parameters
-    ----------
-    raw : Raw
-        The rows.
-    validation : Validation
-        Which are rejected, and why.
-
-    Returns
-    -------
-    pyarrow.Table
-        The rejected rows in raw order, as they came, and their reasons.
-    """
-    rejected = raw.table.filter(pa.array(validation.rejected))
-    return rejected.append_column(REASONS, validation.reasons)
+def take_quarantine(raw: Raw, validation: Validation) -> pd.DataFrame:
+    """Take the rejected rows in raw order, as they came, with their reasons."""
+    return _rows(raw.rows, validation.rejected).assign(**{REASONS: validation.reasons})
 
 
 def summary(
-    validation: Validation, contract: Contract, sides: dict[str, pa.Table], results: list[Result]
+    validation: Validation,
+    contract: Contract,
+    sides: dict[str, pd.DataFrame],
+    results: list[Result],
 ) -> dict[str, Any]:
-    """Put the figures together.
-
-    Parameters
-    ----------
-    validation : Validation
-        What became of the raw rows.
-    contract : Contract
-        What the columns are for.
-    sides : dict
-        The prepared tables by name.
-    results : list of Result
-        What the checks said.
-
-    Returns
-    -------
-    dict
-        The value of `metrics/data.json`.
-    """
+    """Gather the figures of `metrics/data.json`."""
     return {
         "rows": {
             "raw": len(validation.accepted),
             "rejected": int(validation.rejected.sum()),
             "unlabelled": int(validation.unlabelled.sum()),
-            **{name: table.num_rows for name, table in sides.items()},
+            **{name: len(rows) for name, rows in sides.items()},
         },
         "labels": {
-            name: label_rates(table[contract.target], contract) for name, table in sides.items()
+            name: label_rates(rows[contract.target], contract) for name, rows in sides.items()
         },
         "rejects": validation.rejects,
         "missing": missing_shares(sides),
@@ -241,33 +164,14 @@ def summary(
     }
 
 
-def told(
+def report(
     periods: list[str],
     validation: Validation,
     contract: Contract,
-    sides: dict[str, pa.Table],
+    sides: dict[str, pd.DataFrame],
     results: list[Result],
 ) -> Iterator[str]:
-    """Say in a few plain lines what was done.
-
-    Parameters
-    ----------
-    periods : list of str
-        The names of the raw periods, in order.
-    validation : Validation
-        What became of the raw rows.
-    contract : Contract
-        What the columns are for.
-    sides : dict
-        The prepared tables by name.
-    results : list of Result
-        What the checks said.
-
-    Yields
-    ------
-    str
-        A line.
-    """
+    """Describe in a few plain lines what was done."""
     span = f"{periods[0]} to {periods[-1]}" if len(periods) > 1 else f"{periods[0]}"
     rejected, unlabelled = int(validation.rejected.sum()), int(validation.unlabelled.sum())
     yield (
@@ -275,21 +179,21 @@ def told(
         f"period{'' if len(periods) == 1 else 's'} ({span}): "
         f"{rejected:,} rejected, {unlabelled:,} unlabelled"
     )
-    for name, table in sides.items():
-        rates = label_rates(table[contract.target], contract)
-        yield f"{name}: {table.num_rows:,} rows, {contract.target} {_rates(rates, contract)}"
-    yield _counted(results)
+    for name, rows in sides.items():
+        rates = label_rates(rows[contract.target], contract)
+        yield f"{name}: {len(rows):,} rows, {contract.target} {_rates(rates, contract)}"
+    yield _counts(results)
     for result in results:
         if result.status == "finding" and not result.stops:
             mark = "accepted" if result.accepted else result.severity
             yield f"{mark}: {result}; {result.check.remedy}"
 
 
-def _rows(table: pa.Table, rows: Any) -> pa.Table:
-    # A filter works chunk by chunk; take would first make one chunk of every column.
-    mask = np.zeros(table.num_rows, dtype=np.bool_)
-    mask[rows] = True
-    return table.filter(pa.array(mask))
+def _rows(rows: pd.DataFrame, mask: BoolArray) -> pd.DataFrame:
+    # A column is filtered chunk by chunk. Of a whole frame rows are taken by number, for which
+    # Arrow makes one chunk of each column, and fails on more than 2 GiB of text.
+    columns = {name: values[mask].reset_index(drop=True) for name, values in rows.items()}
+    return pd.DataFrame(columns, copy=False)
 
 
 def _rates(rates: dict[str, float], contract: Contract) -> str:
@@ -301,8 +205,8 @@ def _rates(rates: dict[str, float], contract: Contract) -> str:
     return ", ".join([*first, "…"] if len(rates) > 5 else first)
 
 
-def _counted(results: list[Result]) -> str:
+def _counts(results: list[Result]) -> str:
     passed = sum(result.status == "pass" for result in results)
     idle = [result.check.code for result in results if result.status == "not applicable"]
-    told = f"checks: {passed} of {len(results)} passed"
-    return f"{told}, not applicable: {', '.join(idle)}" if idle else told
+    line = f"checks: {passed} of {len(results)} passed"
+    return f"{line}, not applicable: {', '.join(idle)}" if idle else line

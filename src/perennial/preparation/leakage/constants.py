@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import pyarrow as pa
-import pyarrow.compute as pc
+import pandas as pd
 
 from perennial.params.prepare import Checks
 from perennial.preparation.leakage.definition import Detail, NotApplicable, Sample
@@ -17,9 +16,7 @@ def find_constant(sample: Sample, _: Checks) -> list[Detail] | NotApplicable:
     return [
         Detail(name, 1.0, "one value in every training row")
         for name in sample.contract.features
-        if _distinct(sample.train[name].slice(0, _HEAD)) == 1
-        and _distinct(sample.train[name]) == 1
-        and sample.train[name].null_count < sample.train.num_rows
+        if _is_constant(sample.train[name].head(_HEAD)) and _is_constant(sample.train[name])
     ]
 
 
@@ -28,9 +25,9 @@ def find_empty(sample: Sample, _: Checks) -> list[Detail] | NotApplicable:
     return [
         Detail(name, 1.0, "no value in any training row")
         for name in sample.contract.features
-        if sample.train[name].null_count == sample.train.num_rows
+        if not sample.train[name].count()
     ]
 
 
-def _distinct(values: pa.ChunkedArray) -> int:
-    return int(pc.count_distinct(values, mode="all").as_py())
+def _is_constant(values: pd.Series) -> bool:
+    return values.nunique() == 1 and values.count() == len(values)

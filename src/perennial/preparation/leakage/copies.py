@@ -6,14 +6,14 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
-import pyarrow.compute as pc
+import pandas as pd
 
 from perennial.params.prepare import Checks
 from perennial.preparation.leakage.definition import Detail, NotApplicable, Sample
 from perennial.preparation.leakage.encoding import (
     FloatArray,
     IntArray,
+    as_floats,
     numbered,
     scaled,
     target_values,
@@ -43,34 +43,33 @@ def find_copies(sample: Sample, _: Checks) -> list[Detail] | NotApplicable:
     ]
 
 
-def _is_relabelled(values: pa.ChunkedArray, _: str, classes: IntArray) -> bool:
+def _is_relabelled(values: pd.Series, _: str, classes: IntArray) -> bool:
     """Whether values and classes go one-to-one, over all rows or over those that have a value."""
     number = int(classes.max()) + 1
-    if pc.count_distinct(values.slice(0, _HEAD)).as_py() > number + 1:
+    if values.head(_HEAD).nunique() > number + 1:
         return False
     codes, distinct = numbered(values)
     if distinct > number + 1:
         return False
     together = np.bincount(codes * number + classes, minlength=distinct * number) > 0
     pairs = together.reshape(distinct, number)[:, np.unique(classes)]
-    present = pairs[:-1] if values.null_count and _mostly_present(values) else pairs
+    present = pairs[:-1] if _mostly_present(values) and values.hasnans else pairs
     return any((t.sum(0) == 1).all() and (t.sum(1) == 1).all() for t in (pairs, present))
 
 
-def _is_affine(values: pa.ChunkedArray, kind: str, target: FloatArray) -> bool:
+def _is_affine(values: pd.Series, kind: str, target: FloatArray) -> bool:
     if kind not in _NUMERIC or not _mostly_present(values):
         return False
-    is_there = values.is_valid().to_numpy()
-    x = scaled(values.drop_null().cast(pa.float64(), safe=False).to_numpy())
-    y = scaled(target[is_there])
+    x = scaled(as_floats(values.dropna()))
+    y = scaled(target[values.notna()])
     if not (_varies(x) and _varies(y)):
         return False
     unexplained = 1 - np.square((x * y).sum()) / (np.square(x).sum() * np.square(y).sum())
     return bool(unexplained <= _AFFINE)
 
 
-def _mostly_present(values: pa.ChunkedArray) -> bool:
-    return bool(values.null_count * 2 < len(values))
+def _mostly_present(values: pd.Series) -> bool:
+    return values.count() * 2 > len(values)
 
 
 def _varies(values: npt.NDArray[Any]) -> bool:

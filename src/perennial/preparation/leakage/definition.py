@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-import pyarrow as pa
+import pandas as pd
 
 from perennial.data.contract import Contract
 from perennial.params.prepare import CheckCode, Checks
@@ -16,26 +16,17 @@ Severity = Literal["error", "warning"]
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """What the checks look at.
-
-    Parameters
-    ----------
-    contract : Contract
-        What the columns are for.
-    train, validation, test : pyarrow.Table
-        The sides, without NaN, and with no row that lacks its target.
-    method : str
-        How the rows were split.
-    """
+    """The sides that the checks compare, without NaN and each row with its target."""
 
     contract: Contract
-    train: pa.Table
-    validation: pa.Table
-    test: pa.Table
+    train: pd.DataFrame
+    validation: pd.DataFrame
+    test: pd.DataFrame
     method: str
+    """How the rows were split."""
 
     @property
-    def held_out(self) -> dict[str, pa.Table]:
+    def held_out(self) -> dict[str, pd.DataFrame]:
         """The sides that train never sees, by name."""
         return {"validation": self.validation, "test": self.test}
 

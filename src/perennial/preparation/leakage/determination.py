@@ -6,13 +6,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import pyarrow as pa
+import pandas as pd
 
 from perennial.data.contract import Contract
 from perennial.model.types import TYPES
 from perennial.params.prepare import Checks
 from perennial.preparation.leakage.definition import Detail, NotApplicable, Sample
-from perennial.preparation.leakage.encoding import FloatArray, IntArray, numbered, target_values
+from perennial.preparation.leakage.encoding import (
+    FloatArray,
+    IntArray,
+    as_floats,
+    numbered,
+    target_values,
+)
 
 #: Bins that PL002 cuts numbers into, at least and at most; and the training rows that ask for one.
 MIN_BINS, MAX_BINS, ROWS_A_BIN = 8, 1024, 20
@@ -21,23 +27,23 @@ MIN_BINS, MAX_BINS, ROWS_A_BIN = 8, 1024, 20
 def find_determining(sample: Sample, limits: Checks) -> list[Detail] | NotApplicable:
     """PL002: one feature by itself predicts the target nearly without error."""
     contract, train = sample.contract, sample.train
-    bins = min(MAX_BINS, train.num_rows // ROWS_A_BIN)
+    bins = min(MAX_BINS, len(train) // ROWS_A_BIN)
     if bins < MIN_BINS:
         rows = MIN_BINS * ROWS_A_BIN
-        return NotApplicable(f"train has {train.num_rows:,} rows, it takes {rows}")
+        return NotApplicable(f"train has {len(train):,} rows, it takes {rows}")
     target = target_values(train, contract)
     is_regression = contract.task == "regression"
     if _rarest(target[1::2], is_regression) < MIN_BINS:
         return NotApplicable("the target hardly varies in train")
-    found = []
+    details = []
     for name in contract.features:
         codes = _bins(train, name, contract, bins, None if is_regression else target)
         figure = _r_squared(codes, target) if is_regression else _lambda(codes, target)
         if figure >= limits.determined:
             measure = "R² of bin means" if is_regression else "Goodman and Kruskal's lambda"
             text = f"{measure} {figure:.4f}, limit {limits.determined:g}"
-            found.append(Detail(name, figure, text))
-    return found
+            details.append(Detail(name, figure, text))
+    return details
 
 
 def _rarest(target: npt.NDArray[Any], is_regression: bool) -> int:
@@ -48,30 +54,24 @@ def _rarest(target: npt.NDArray[Any], is_regression: bool) -> int:
 
 
 def _bins(
-    train: pa.Table, name: str, contract: Contract, bins: int, classes: IntArray | None
+    train: pd.DataFrame, name: str, contract: Contract, bins: int, classes: IntArray | None
 ) -> IntArray:
     """Number each row's value: texts and categories by value, quantities by where they lie."""
     kind = contract.columns[name].type
     time = contract.only("time")
     if TYPES[kind].is_quantity:
-        return _cut(_floats(train[name]), bins, classes)
+        return _cut(as_floats(train[name]), bins, classes)
     if kind == "datetime" and time is not None:
         # How far from the row's own time. By the moment itself, next to its neighbours, a target
         # that changes slowly would always seem determined.
-        return _cut(_floats(train[name]) - _floats(train[time]), bins, classes)
+        return _cut(as_floats(train[name]) - as_floats(train[time]), bins, classes)
     if kind == "datetime":
-        return np.asarray(train[name].is_valid().to_numpy(), dtype=np.int64)
+        return train[name].notna().to_numpy(dtype=np.int64)
     return numbered(train[name])[0]
 
 
-def _floats(values: pa.ChunkedArray) -> FloatArray:
-    if pa.types.is_timestamp(values.type):
-        values = values.cast(pa.int64())
-    return np.asarray(values.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
-
-
 def _cut(values: FloatArray, bins: int, classes: IntArray | None) -> IntArray:
-    """Cut values at edges found in the even rows; missing values are a bin of their own."""
+    """Cut values at edges taken from the even rows; missing values are a bin of their own."""
     edges = _quantiles(values[::2], bins)
     if classes is not None and bins < MAX_BINS:
         # With few bins, the one that a threshold falls into would hide that it parts the classes.

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow.compute as pc
-
 from perennial.params.prepare import Checks
 from perennial.preparation.leakage.definition import Detail, NotApplicable, Sample
 
@@ -13,15 +11,15 @@ def find_future(sample: Sample, _: Checks) -> list[Detail] | NotApplicable:
     name = sample.contract.only("time")
     if name is None:
         return NotApplicable("no column has role time")
-    found = []
-    for side, table in sample.held_out.items():
-        earliest = pc.min(table[name])
-        later = pc.sum(pc.greater(sample.train[name], earliest)).as_py()
+    details = []
+    for side, rows in sample.held_out.items():
+        earliest = rows[name].min()
+        later = int((sample.train[name] > earliest).sum())
         if later:
-            share = later / sample.train.num_rows
+            share = later / len(sample.train)
             text = (
                 f"{later:,} training rows ({share:.2%}) are later than its earliest, "
-                f"{earliest.as_py().isoformat()}"
+                f"{earliest.isoformat()}"
             )
-            found.append(Detail(side, share, text))
-    return found
+            details.append(Detail(side, share, text))
+    return details

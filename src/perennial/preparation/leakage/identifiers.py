@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pyarrow.compute as pc
-
 from perennial.params.prepare import Checks
 from perennial.preparation.leakage.definition import Detail, NotApplicable, Sample
 
@@ -17,13 +15,12 @@ def find_identifiers(sample: Sample, limits: Checks) -> list[Detail] | NotApplic
     names = [n for n in contract.features if contract.columns[n].type in {"category", "integer"}]
     if not names:
         return NotApplicable("no feature is a category or an integer")
-    if train.num_rows < MIN_ROWS:
-        return NotApplicable(f"train has {train.num_rows} rows, it takes {MIN_ROWS}")
-    found = []
+    if len(train) < MIN_ROWS:
+        return NotApplicable(f"train has {len(train)} rows, it takes {MIN_ROWS}")
+    details = []
     for name in names:
-        present = len(train[name]) - train[name].null_count
-        distinct = pc.count_distinct(train[name], mode="only_valid").as_py()
+        present, distinct = int(train[name].count()), train[name].nunique()
         if present >= MIN_ROWS and distinct >= limits.identifying * present:
             text = f"{distinct:,} values in {present:,} rows, limit {limits.identifying:.0%}"
-            found.append(Detail(name, distinct / present, text))
-    return found
+            details.append(Detail(name, distinct / present, text))
+    return details

@@ -88,16 +88,18 @@ def data_figures(case: Case) -> dict[str, dict[str, Any]]:
         The entries `rows` and `labels` of `metrics/data.json`, as far as files tell them.
     """
     paths = {side: case.head.path(f"data/prepared/{side}.parquet") for side in SIDES}
-    targets = {side: parquet.read(path, [case.contract.target]) for side, path in paths.items()}
+    targets = {
+        side: parquet.read_frame(path, [case.contract.target]) for side, path in paths.items()
+    }
     periods = sorted(case.head.path("data/raw").glob("*.parquet"))
-    rows = {side: table.num_rows for side, table in targets.items()}
+    rows = {side: len(table) for side, table in targets.items()}
     rows["raw"] = sum(pq.read_metadata(path).num_rows for path in periods)
     quarantine = case.head.path("data/prepared/quarantine.parquet")
     rows["rejected"] = pq.read_metadata(quarantine).num_rows
     labels = {
         side: label_rates(table[case.contract.target], case.contract)
         for side, table in targets.items()
-        if table.num_rows
+        if len(table)
     }
     return {"rows": rows, "labels": labels}
 
