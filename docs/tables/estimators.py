@@ -19,9 +19,10 @@ from sklearn.utils import all_estimators
 from threadpoolctl import threadpool_limits
 
 from perennial.data.contract import Contract, Task
+from perennial.learning.fitting import Rows, fit
+from perennial.learning.training import compile_and_prove, decide
 from perennial.params.build import BuildParams
 from perennial.runtime.errors import PerennialError
-from perennial.stages.train import Rows, compile_and_prove, decide, fit
 
 PAGE = Path(__file__).parents[1] / "reference/estimators.md"
 TASKS: dict[str, tuple[Task, ...]] = {
@@ -95,9 +96,10 @@ def rows(task: Task, count: int, seed: int) -> Rows:
 def paths() -> Iterator[tuple[str, str]]:
     """Name every classifier and regressor, in order, with its kind."""
     for kind in TASKS:
-        for name, found in all_estimators(kind):
+        for name, estimator in all_estimators(kind):
             # The public module, as a user writes it.
-            module = ".".join(takewhile(lambda part: part[0] != "_", found.__module__.split(".")))
+            parts = estimator.__module__.split(".")
+            module = ".".join(takewhile(lambda part: part[0] != "_", parts))
             yield f"{module}.{name}", kind
 
 
@@ -117,8 +119,8 @@ def _exported(path: str, task: Task) -> Trial:
     model, _ = fit(train, contract(task), params, threads=1)
     model = decide(model, validation, params.train)
     trusted = _untrusted(model.estimator)
-    asked = params.train.model_copy(update={"trusted": trusted})
-    chosen = compile_and_prove(model, train, validation, contract(task), asked, threads=1)
+    section = params.train.model_copy(update={"trusted": trusted})
+    chosen = compile_and_prove(model, train, validation, contract(task), section, threads=1)
     return Trial(chosen.compiled.engine_name, tuple(chosen.compiled.options.get("trusted", ())), "")
 
 

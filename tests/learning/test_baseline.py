@@ -37,18 +37,18 @@ class TestBaselines:
         names = [f"x{place}" for place in range(matrix.shape[1])]
         columns = {name: matrix[:, place] for place, name in enumerate(names)}
         made = contract(task, {name: {"type": "number"} for name in names})
-        found = fit_linear(columns, target, made, Train())
+        linear = fit_linear(columns, target, made, Train())
 
         is_regression = task == "regression"
         oracle = make_pipeline(StandardScaler(), Ridge() if is_regression else LogisticRegression())
         # Values far out count no further, there as here.
         inside = np.clip(oracle[0].fit_transform(matrix), -CLIP, CLIP)
         oracle[1].set_params(tol=1e-10).fit(inside, target)
-        wanted = oracle[1].predict(inside) if is_regression else oracle[1].predict_proba(inside)
-        scores = found.scores(found.preprocessing.encode(columns))
-        np.testing.assert_allclose(scores, wanted, rtol=1e-4, atol=1e-4)
-        assert found.decision.classes == list(made.classes)
-        assert found.engine_name == "linear"
+        expected = oracle[1].predict(inside) if is_regression else oracle[1].predict_proba(inside)
+        scores = linear.scores(linear.preprocessing.encode(columns))
+        np.testing.assert_allclose(scores, expected, rtol=1e-4, atol=1e-4)
+        assert linear.decision.classes == list(made.classes)
+        assert linear.engine_name == "linear"
 
     def test_dummy(self, task: str) -> None:
         matrix, target = DATA[task][0](return_X_y=True)
@@ -73,14 +73,14 @@ class TestBaselines:
         kinds = {"c": "category", "x": "number", "when": "datetime"}
         made = contract(task, {name: {"type": kind} for name, kind in kinds.items()})
         target = rng.normal(size=60) if task == "regression" else np.arange(60) % len(made.classes)
-        found = fit_linear(columns, target, made, Train(categories="target"))
-        assert isinstance(found.preprocessing.steps[0], OneHot)
+        linear = fit_linear(columns, target, made, Train(categories="target"))
+        assert isinstance(linear.preprocessing.steps[0], OneHot)
         hostile = {
             "c": np.array([None, "never", "a", ""], dtype=object),
             "x": np.array([np.nan, np.inf, -np.inf, 1e308]),
             "when": np.array(["NaT", "0001-01-01", "9999-12-31", "NaT"], dtype="datetime64[us]"),
         }
-        answers = found.answers(hostile)
+        answers = linear.answers(hostile)
         assert np.isfinite(answers).all()
         assert len(answers) == 4
 
@@ -102,18 +102,18 @@ class TestManyRows:
         columns, target = self.data()
         made = contract("binary", self.FEATURES)
         some = {name: values[::3] for name, values in columns.items()}
-        wanted = fit_linear(some, target[::3], made, Train())
+        expected = fit_linear(some, target[::3], made, Train())
         monkeypatch.setattr(baseline, "ROWS", 100)
-        found = fit_linear(columns, target, made, Train())
-        assert found.preprocessing == wanted.preprocessing
-        matrix = found.preprocessing.encode(columns)
-        np.testing.assert_array_equal(found.scores(matrix), wanted.scores(matrix))
+        linear = fit_linear(columns, target, made, Train())
+        assert linear.preprocessing == expected.preprocessing
+        matrix = linear.preprocessing.encode(columns)
+        np.testing.assert_array_equal(linear.scores(matrix), expected.scores(matrix))
 
     def test_from_all_where_these_lack_a_class(self, monkeypatch: pytest.MonkeyPatch) -> None:
         columns, _ = self.data()
         target = np.zeros(300, np.int64)
         target[1::3] = 1
         made = contract("binary", self.FEATURES)
-        wanted = fit_linear(columns, target, made, Train())
+        expected = fit_linear(columns, target, made, Train())
         monkeypatch.setattr(baseline, "ROWS", 100)
-        assert fit_linear(columns, target, made, Train()).preprocessing == wanted.preprocessing
+        assert fit_linear(columns, target, made, Train()).preprocessing == expected.preprocessing

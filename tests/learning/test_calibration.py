@@ -34,10 +34,10 @@ def test_none() -> None:
 @pytest.mark.parametrize("classes", [2, 3])
 class TestCurves:
     def test_one_for_two_classes_else_one_a_class(self, classes: int) -> None:
-        wanted = 1 if classes == 2 else classes
+        count = 1 if classes == 2 else classes
         for method, kind in (("sigmoid", Sigmoid), ("isotonic", Isotonic)):
             curves = fit_calibration(method, *rows(classes))
-            assert [type(curve) for curve in curves] == [kind] * wanted
+            assert [type(curve) for curve in curves] == [kind] * count
 
     def test_sigmoid_minimises_the_log_loss(self, classes: int) -> None:
         # Few rows, so that a penalty on the slope would show.
@@ -65,8 +65,8 @@ class TestCurves:
         ):
             oracle = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
             oracle.fit(probabilities[:, code], codes == code)
-            asked = np.concatenate([[0.0, 1.0], probabilities[:, code], np.linspace(0, 1, 101)])
-            np.testing.assert_allclose(curve.apply(asked), oracle.predict(asked), atol=1e-12)
+            inputs = np.concatenate([[0.0, 1.0], probabilities[:, code], np.linspace(0, 1, 101)])
+            np.testing.assert_allclose(curve.apply(inputs), oracle.predict(inputs), atol=1e-12)
 
     @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
     def test_answers_are_better_on_other_rows(self, classes: int, method: str) -> None:

@@ -1,4 +1,4 @@
-"""Estimators are found, checked before anything is fitted, and made reproducible."""
+"""Estimators are imported, checked before anything is fitted, and made reproducible."""
 
 from __future__ import annotations
 
@@ -49,15 +49,15 @@ def make(path: str, params: dict[str, Any] | None = None, task: Task = "binary")
 
 
 def refused(path: str, params: dict[str, Any] | None = None, task: Task = "binary") -> str:
-    with pytest.raises(PerennialError) as told:
+    with pytest.raises(PerennialError) as caught:
         make(path, params, task)
-    assert told.value.hint
+    assert caught.value.hint
     key = "train.params" if params else "train.estimator"
-    assert told.value.where == f"params.yaml: {key}"
-    return told.value.what
+    assert caught.value.where == f"params.yaml: {key}"
+    return caught.value.what
 
 
-class TestFound:
+class TestImported:
     @pytest.mark.parametrize(
         "path",
         [
@@ -118,7 +118,7 @@ class TestParameters:
         assert make(XGB, {"objective": "multi:softprob"}, "multiclass").get_params()
 
     @pytest.mark.parametrize(
-        ("path", "params", "wanted"),
+        ("path", "params", "expected_type"),
         [
             (HGB, {"max_iter": 3.0}, "int"),
             (HGB, {"max_iter": True}, "int"),
@@ -133,12 +133,12 @@ class TestParameters:
         ],
     )
     def test_a_type_that_dvc_takes_for_another(
-        self, path: str, params: dict[str, Any], wanted: str
+        self, path: str, params: dict[str, Any], expected_type: str
     ) -> None:
         name, value = next(iter(params.items()))
         what = refused(path, params)
         assert what.startswith(f"{name} is {value!r}, of type {type(value).__name__}")
-        assert what.endswith(wanted)
+        assert what.endswith(expected_type)
 
     def test_a_whole_number_where_a_float_is_meant(self) -> None:
         value = make(HGB, {"learning_rate": 1}).learning_rate
@@ -238,7 +238,7 @@ class TestTraits:
 
 
 class TestCategories:
-    def test_each_library_is_told_in_its_own_way(self) -> None:
+    def test_each_library_has_its_own_way(self) -> None:
         hgb, lgbm, xgb = make(HGB), make(LGBM), make(XGB)
         assert declare_categories(hgb, [0, 2], 3) == {}
         assert hgb.categorical_features == [0, 2]
@@ -247,7 +247,7 @@ class TestCategories:
         assert xgb.feature_types == ["c", "q", "c"]
         assert xgb.enable_categorical
 
-    def test_nothing_to_tell(self) -> None:
+    def test_nothing_to_declare(self) -> None:
         forest = make(RF)
         assert declare_categories(forest, [], 3) == {}
 

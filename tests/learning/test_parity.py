@@ -13,9 +13,10 @@ import treelite
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from threadpoolctl import threadpool_limits
 
-from perennial.learning.compilation.thresholds import split_points
+from perennial.learning.adversarial import adversarial_columns, at_split_points
+from perennial.learning.compilation.thresholds import compiled_split_points
 from perennial.learning.compilation.treelite import compile_
-from perennial.learning.parity import Parity, adversarial_columns, at_split_points, prove_parity
+from perennial.learning.parity import Parity, prove_parity
 from perennial.model import compiled as compiled_model
 from perennial.model.compiled import CompiledModel
 from perennial.model.decision import Decision
@@ -78,7 +79,7 @@ def trial(model: Model, compiled: CompiledModel) -> Any:
     honest = model.preprocessing.encode(columns(1))
     hostile = adversarial_columns(columns(0), TYPES, 400, seed=0)
     assert isinstance(compiled.engine, TreeliteEngine)
-    points = split_points(compiled.engine.model, honest.shape[1])
+    points = compiled_split_points(compiled.engine.model, honest.shape[1])
     sharp = at_split_points(honest, points, model.preprocessing.dtype, seed=0)
     return np.concatenate([honest, model.preprocessing.encode(hostile), sharp])
 
@@ -93,18 +94,18 @@ def as_float32(matrix: Any) -> Any:
 
 
 class Answering:
-    """An engine that does something to what another one is asked, or answers."""
+    """An engine that changes the rows that another one scores, or its scores."""
 
     def __init__(
         self,
         engine: Any,
-        asked: Callable[[Any], Any] = lambda matrix: matrix,
-        told: Callable[[Any], Any] = lambda scores: scores,
+        before: Callable[[Any], Any] = lambda matrix: matrix,
+        after: Callable[[Any], Any] = lambda scores: scores,
     ) -> None:
-        self._engine, self._asked, self._told = engine, asked, told
+        self._engine, self._before, self._after = engine, before, after
 
     def scores(self, matrix: Any) -> Any:
-        return self._told(self._engine.scores(self._asked(matrix)))
+        return self._after(self._engine.scores(self._before(matrix)))
 
     def save(self, folder: Path) -> None:
         self._engine.save(folder)
@@ -162,17 +163,17 @@ class TestProven:
         program, decision = Preprocessing({"z": "number"}, [Number("z")]), Decision([])
         matrix = np.zeros((3, 1))
 
-        def proved(wanted: float, found: float) -> Parity:
-            engine: Any = Constant(found)
+        def proved(expected: float, actual: float) -> Parity:
+            engine: Any = Constant(actual)
             compiled = CompiledModel(program, engine, decision, "constant", {})
-            model = Model(program, Constant(wanted), decision)
+            model = Model(program, Constant(expected), decision)
             return prove_parity(model, compiled, matrix, tolerance=1e-3, spread=10.0)
 
         assert proved(1.0, 1.009).largest == pytest.approx(0.0009)
         assert proved(1000.0, 1000.9).breaches == 0
-        for wanted, found in [(1.0, 1.02), (1000.0, 1002.0), (0.0, np.nan), (0.0, np.inf)]:
+        for expected, actual in [(1.0, 1.02), (1000.0, 1002.0), (0.0, np.nan), (0.0, np.inf)]:
             with pytest.raises(PerennialError, match="3 of 3 rows differ"):
-                proved(wanted, found)
+                proved(expected, actual)
 
 
 class TestRejected:
@@ -197,14 +198,18 @@ class TestRejected:
     @pytest.mark.parametrize(
         "fault",
         [
-            {"asked": as_float32},
-            {"asked": lambda matrix: np.nan_to_num(matrix, nan=0.0)},
-            {"asked": lambda matrix: np.where(np.arange(3) == 0, np.nan, matrix)},
-            {"told": lambda scores: scores[:, ::-1]},
-            {"told": lambda scores: np.full_like(scores, np.nan)},
-            {"told": lambda scores: np.where(np.arange(len(scores))[:, None] == 7, np.nan, scores)},
-            {"told": lambda scores: scores + 2e-6},
-            {"told": refuse},
+            {"before": as_float32},
+            {"before": lambda matrix: np.nan_to_num(matrix, nan=0.0)},
+            {"before": lambda matrix: np.where(np.arange(3) == 0, np.nan, matrix)},
+            {"after": lambda scores: scores[:, ::-1]},
+            {"after": lambda scores: np.full_like(scores, np.nan)},
+            {
+                "after": lambda scores: np.where(
+                    np.arange(len(scores))[:, None] == 7, np.nan, scores
+                )
+            },
+            {"after": lambda scores: scores + 2e-6},
+            {"after": refuse},
         ],
         ids=[
             "rounds to float32",
@@ -220,10 +225,10 @@ class TestRejected:
     def test_an_engine_with_a_fault(self, fault: dict[str, Any]) -> None:
         model, compiled = fitted()
         broken = replace(compiled, engine=Answering(compiled.engine, **fault))
-        with pytest.raises(PerennialError, match="is not the fitted one") as told:
+        with pytest.raises(PerennialError, match="is not the fitted one") as caught:
             prove(model, broken, trial(model, compiled))
-        assert told.value.where == "train, engine treelite"
-        assert told.value.hint
+        assert caught.value.where == "train, engine treelite"
+        assert caught.value.hint
 
     def test_answering_what_the_fitted_model_refuses(self) -> None:
         model, compiled = forest()
@@ -239,7 +244,7 @@ class TestRejected:
         lenient = Model(program, model.estimator, model.decision)
         matrix = model.preprocessing.encode(columns(1))
         assert isinstance(compiled.engine, TreeliteEngine)
-        points = split_points(compiled.engine.model, matrix.shape[1])
+        points = compiled_split_points(compiled.engine.model, matrix.shape[1])
         sharp = at_split_points(matrix, points, "float64", seed=0)
         assert prove(model, compiled, sharp).breaches == 0
         with pytest.raises(PerennialError, match="rows differ"):
@@ -250,7 +255,7 @@ class TestRejected:
         matrix = trial(model, compiled)
         score = float(compiled.scores(matrix)[0, 1])
         decision = Decision(CLASSES, round(score, 9))
-        shift: dict[str, Any] = {"told": lambda scores: scores + np.array([5e-9, -5e-9])}
+        shift: dict[str, Any] = {"after": lambda scores: scores + np.array([5e-9, -5e-9])}
         broken = replace(compiled, engine=Answering(compiled.engine, **shift), decision=decision)
         decided = Model(model.preprocessing, model.estimator, decision)
         with pytest.raises(PerennialError, match="labels"):
@@ -268,96 +273,6 @@ class TestRejected:
         model, compiled = fitted()
         with pytest.raises(PerennialError, match="its preprocessing or its decision"):
             prove(model, replace(compiled, **other), trial(model, compiled))
-
-
-class TestAdversarialRows:
-    TYPES = {
-        "c": "category",
-        "note": "text",
-        "x": "number",
-        "k": "integer",
-        "flag": "boolean",
-        "when": "datetime",
-    }
-
-    def made(self, rows: int = 4000) -> dict[str, Any]:
-        honest = {
-            "c": np.array(["Ab", "Cd", None], dtype=object),
-            "note": np.array(["a train", "a bus", None], dtype=object),
-            "x": np.array([0.5, 2.5, np.nan]),
-            "k": np.array([3.0, 4.0, np.nan]),
-            "flag": np.array([0.0, 1.0, np.nan]),
-            "when": np.array(["2024-05-05", "2024-06-06", "NaT"], dtype="datetime64[us]"),
-        }
-        return adversarial_columns(honest, self.TYPES, rows, seed=0)
-
-    def test_categories_and_texts(self) -> None:
-        table = self.made()
-        for name, known in (("c", "Ab"), ("note", "a train")):
-            values = set(table[name])
-            assert {None, "", " ", "never seen before", known, known.upper(), f"{known} "} <= values
-            assert max(len(value or "") for value in values) == 100_000
-            assert any(not (value or "").isascii() for value in values)
-
-    def test_numbers(self) -> None:
-        for name, low, high in (("x", 0.5, 2.5), ("k", 3.0, 4.0)):
-            values = self.made()[name]
-            assert np.isnan(values).any()
-            beside = [np.nextafter(edge, to) for edge in (low, high) for to in (-np.inf, np.inf)]
-            wanted = [np.inf, -np.inf, 0.0, 1e300, 5e-324, low, high, *beside]
-            wanted += [2.0**53, 2.0**53 + 2, -(2.0**53), 2.0**63, -(2.0**63)]
-            assert np.isin(wanted, values).all()
-
-    def test_booleans_and_dates(self) -> None:
-        table = self.made()
-        assert set(table["flag"][~np.isnan(table["flag"])]) == {0.0, 1.0}
-        edges = [
-            *["0001-01-01", "9999-12-31T23:59:59.999999", "1900-02-28T23:59:59.999999"],
-            *["2024-02-29T23:59:59", "1970-01-01", "1969-12-31T23:59:59.999999"],
-            "2262-04-11T23:47:16.854775",
-        ]
-        assert np.isin(np.array(edges, dtype="datetime64[us]"), table["when"]).all()
-        assert np.isnat(table["when"]).any()
-
-    def test_most_values_stay_honest_so_that_rows_go_deep(self) -> None:
-        x = self.made()["x"]
-        assert 0.6 < np.mean(np.isin(x, [0.5, 2.5]) | np.isnan(x)) < 0.95
-
-    def test_the_same_rows_for_the_same_seed(self) -> None:
-        first, second = self.made(50), self.made(50)
-        for name in self.TYPES:
-            np.testing.assert_array_equal(first[name], second[name])
-
-    def test_a_column_without_a_value(self) -> None:
-        nothing = {
-            "c": np.array([None, None], dtype=object),
-            "x": np.full(2, np.nan),
-            "when": np.full(2, "NaT", dtype="datetime64[us]"),
-        }
-        types = {name: self.TYPES[name] for name in nothing}
-        table = adversarial_columns(nothing, types, 100, seed=0)
-        assert {name: len(values) for name, values in table.items()} == dict.fromkeys(types, 100)
-
-    @pytest.mark.parametrize("dtype", ["float32", "float64"])
-    def test_values_on_and_one_unit_beside_split_thresholds(self, dtype: str) -> None:
-        honest = np.full((3000, 2), 0.123)
-        points = [np.array([0.5, 7.25]), np.empty(0)]
-        found = at_split_points(honest, points, dtype, seed=0)
-        assert (found[:, 1] == 0.123).all()
-        assert (honest == 0.123).all()
-        kind = np.dtype(dtype).type
-        wanted = {0.123} | {
-            float(value)
-            for point in (kind(0.5), kind(7.25))
-            for value in (point, np.nextafter(point, kind(9)), np.nextafter(point, kind(0)))
-        }
-        assert set(found[:, 0]) == wanted
-
-    def test_no_threshold_is_left_out_where_there_are_rows_for_all(self) -> None:
-        points = np.linspace(0, 1, 250)
-        found = at_split_points(np.full((3000, 1), 7.0), [points], "float64", seed=0)
-        beside = [np.nextafter(points, end) for end in (-9, 9)]
-        assert set(np.concatenate([points, *beside])) <= set(found[:, 0])
 
 
 def test_trees_are_really_changed_by_these_tests(tmp_path: Path) -> None:

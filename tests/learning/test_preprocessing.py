@@ -16,6 +16,7 @@ from perennial.learning.estimators import Traits, traits
 from perennial.learning.preprocessing import FOLDS, Fitted, fit_preprocessing
 from perennial.model.preprocessing import Calendar, Category, Number, OneHot, TargetMean, Tfidf
 from perennial.params.train import Train
+from perennial.runtime.errors import PerennialError
 
 TARGETS: dict[str, dict[str, Any]] = {
     "binary": {"type": "boolean"},
@@ -64,8 +65,7 @@ class TestEncoding:
             (0, {"onehot_max": 3}, OneHot),
             (0, {"onehot_max": 2}, TargetMean),
             (2, {"onehot_max": 2}, TargetMean),
-            (0, {"categories": "native"}, OneHot),
-            (0, {"categories": "native", "onehot_max": 2}, TargetMean),
+            (3, {"categories": "native"}, Category),
             (3, {"categories": "onehot", "onehot_max": 2}, OneHot),
             (3, {"categories": "target"}, TargetMean),
         ],
@@ -76,6 +76,19 @@ class TestEncoding:
         values = letters(*"abc" * 10)
         program = fitted(CATEGORY, values, traits=Traits(native=takes), **params).preprocessing
         assert type(program.steps[0]) is kind
+
+    @pytest.mark.parametrize(
+        ("takes", "limit"), [(0, "no categories"), (2, "2 values of a category at most")]
+    )
+    def test_native_is_refused_where_it_is_not_taken(self, takes: int, limit: str) -> None:
+        values = letters(*"abc" * 10)
+        with pytest.raises(PerennialError) as caught:
+            fitted(CATEGORY, values, traits=Traits(native=takes), categories="native")
+        assert caught.value.what == (
+            f"column x has 3 values, and the estimator takes {limit} as they are"
+        )
+        assert caught.value.where == "params.yaml: train.categories"
+        assert caught.value.hint == "set it to auto, onehot or target"
 
     def test_an_estimator_with_fewer_bins_takes_fewer_categories(self) -> None:
         assert traits(HistGradientBoostingClassifier()).native == 255
@@ -95,8 +108,8 @@ class TestEncoding:
         ]
 
     def test_native_matrix(self) -> None:
-        found = fitted(CATEGORY, ABC, traits=NATIVE)
-        np.testing.assert_array_equal(found.matrix[:, 0], [1, 0, 2, 0, np.nan, 1])
+        result = fitted(CATEGORY, ABC, traits=NATIVE)
+        np.testing.assert_array_equal(result.matrix[:, 0], [1, 0, 2, 0, np.nan, 1])
 
     def test_all_values_missing(self) -> None:
         for params in ({}, {"categories": "target"}):
@@ -113,7 +126,7 @@ class TestTargetMeans:
         is_regression = task == "regression"
         classes = {"binary": 2, "multiclass": 3}.get(task, 0)
         target = rng.normal(size=300) if is_regression else rng.integers(0, classes, 300)
-        found = fitted(CATEGORY, values, target, task=task, categories="target", seed=4)
+        result = fitted(CATEGORY, values, target, task=task, categories="target", seed=4)
 
         kind = KFold if is_regression else StratifiedKFold
         encoder = TargetEncoder(
@@ -121,23 +134,23 @@ class TestTargetMeans:
             cv=kind(FOLDS, shuffle=True, random_state=4),
         )
         crossfitted = encoder.fit_transform(values[:, np.newaxis], target)
-        np.testing.assert_allclose(found.matrix, crossfitted, rtol=0, atol=1e-12)
-        whole = found.preprocessing.encode({"x": values})
+        np.testing.assert_allclose(result.matrix, crossfitted, rtol=0, atol=1e-12)
+        whole = result.preprocessing.encode({"x": values})
         expected = encoder.transform(values[:, np.newaxis])
         np.testing.assert_allclose(whole, expected, rtol=0, atol=1e-12)
         # What training rows see does not hold their own target.
-        assert not np.allclose(found.matrix, whole)
+        assert not np.allclose(result.matrix, whole)
 
     @pytest.mark.parametrize("task", TARGETS)
     def test_missing_and_unseen_get_the_overall_mean(self, task: str) -> None:
         values = letters(*["a", "b", "c", None] * 15)
         target = np.arange(60) % 3 if task == "multiclass" else np.arange(60) // 30
         target = target.astype(float) if task == "regression" else target
-        found = fitted(CATEGORY, values, target, task=task, categories="target")
+        result = fitted(CATEGORY, values, target, task=task, categories="target")
         overall = [1 / 3] * 3 if task == "multiclass" else [0.5]
-        asked = found.preprocessing.encode({"x": letters("never", None)})
-        np.testing.assert_allclose(asked, [overall, overall])
-        np.testing.assert_allclose(found.matrix[3::4], [overall] * 15)
+        unseen = result.preprocessing.encode({"x": letters("never", None)})
+        np.testing.assert_allclose(unseen, [overall, overall])
+        np.testing.assert_allclose(result.matrix[3::4], [overall] * 15)
 
 
 class TestNumbersAndDates:
@@ -153,8 +166,8 @@ class TestNumbersAndDates:
         assert filled.matrix[:, 0].tolist() == [1, 1, 0, 1]
 
     def test_a_column_without_any_value_is_filled_with_zero(self) -> None:
-        found = fitted({"type": "number", "missing": 1.0}, np.full(4, np.nan))
-        assert found.matrix.tolist() == [[0.0]] * 4
+        result = fitted({"type": "number", "missing": 1.0}, np.full(4, np.nan))
+        assert result.matrix.tolist() == [[0.0]] * 4
 
     def test_calendar_parts_and_their_medians(self) -> None:
         values = np.array(["2024-01-01", "2024-03-03", "NaT", "2024-05-05"], "datetime64[us]")
@@ -162,9 +175,9 @@ class TestNumbersAndDates:
         assert fitted(column, values, traits=NATIVE).preprocessing.steps == [
             Calendar("x", list(DEFAULT_PARTS))
         ]
-        found = fitted({**column, "parts": ["month", "day"]}, values)
-        assert found.preprocessing.steps == [Calendar("x", ["month", "day"], [3.0, 3.0])]
-        assert found.matrix.tolist() == [[1, 1], [3, 3], [3, 3], [5, 5]]
+        result = fitted({**column, "parts": ["month", "day"]}, values)
+        assert result.preprocessing.steps == [Calendar("x", ["month", "day"], [3.0, 3.0])]
+        assert result.matrix.tolist() == [[1, 1], [3, 3], [3, 3], [5, 5]]
 
 
 class TestText:
@@ -173,27 +186,27 @@ class TestText:
     @pytest.mark.parametrize(("features", "documents"), [(500, 2), (2, 1), (3, 1), (500, 1)])
     def test_as_scikit_learn_fits_it(self, features: int, documents: int) -> None:
         text = {"max_features": features, "min_documents": documents}
-        found = fitted({"type": "text", "missing": 0.5}, self.NOTES, text=text)
+        result = fitted({"type": "text", "missing": 0.5}, self.NOTES, text=text)
         vectorizer = TfidfVectorizer(max_features=features, min_df=documents)
         expected = vectorizer.fit_transform([note or "" for note in self.NOTES]).toarray()
-        np.testing.assert_allclose(found.matrix, expected, rtol=0, atol=1e-15)
-        assert found.preprocessing.names == [
+        np.testing.assert_allclose(result.matrix, expected, rtol=0, atol=1e-15)
+        assert result.preprocessing.names == [
             f"x~{term}" for term in vectorizer.get_feature_names_out()
         ]
 
     @pytest.mark.parametrize("notes", [letters("a", None, ""), letters("one", "two", "three")])
     def test_text_without_a_usable_term_has_no_columns(self, notes: Any) -> None:
-        found = fitted({"type": "text", "missing": 0.5}, notes)
-        assert found.preprocessing.steps == [Tfidf("x", [], [])]
-        assert found.matrix.shape == (3, 0)
+        result = fitted({"type": "text", "missing": 0.5}, notes)
+        assert result.preprocessing.steps == [Tfidf("x", [], [])]
+        assert result.matrix.shape == (3, 0)
 
 
 def test_standardised_as_scikit_learn_does_it() -> None:
     values = np.random.default_rng(0).normal(3, 5, 40)
-    found = fitted({"type": "number"}, values, standardise=True)
+    result = fitted({"type": "number"}, values, standardise=True)
     expected = StandardScaler().fit_transform(values[:, np.newaxis])
-    np.testing.assert_allclose(found.matrix, expected, rtol=0, atol=1e-12)
-    np.testing.assert_array_equal(found.preprocessing.encode({"x": values}), found.matrix)
+    np.testing.assert_allclose(result.matrix, expected, rtol=0, atol=1e-12)
+    np.testing.assert_array_equal(result.preprocessing.encode({"x": values}), result.matrix)
     constant = fitted({"type": "number"}, np.ones(5), standardise=True)
     assert constant.matrix.tolist() == [[0.0]] * 5
 

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_iris
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
 from threadpoolctl import threadpool_limits
 
 from perennial.data.contract import Task
 from perennial.learning.estimators import make_estimator
-from perennial.learning.search import Trial, folds, run_search
+from perennial.learning.search import Trial, folds, run_search, splitter
 from perennial.params.train import Search
 from perennial.runtime.errors import PerennialError
 
@@ -43,14 +45,14 @@ def search(
 ) -> list[Trial]:
     section = Search(**{"space": SPACE, **fields})
     matrix, target = data or load_breast_cancer(return_X_y=True)
+    parts = splitter(split, task, section, 0, groups)
     return run_search(
         make_estimator(path, params or {}, task=task, seed=0),
         matrix,
         target,
+        folds(parts, matrix, target, groups),
         search=section,
         task=task,
-        splitter=folds(split, task, section, 0, groups),
-        groups=groups,
         seed=0,
         threads=threads,
         fit_arguments={},
@@ -58,10 +60,10 @@ def search(
 
 
 def refused(**given: Any) -> PerennialError:
-    with pytest.raises(PerennialError) as told:
+    with pytest.raises(PerennialError) as caught:
         search(**given)
-    assert told.value.hint
-    return told.value
+    assert caught.value.hint
+    return caught.value
 
 
 class TestTrials:
@@ -116,8 +118,8 @@ class TestFolds:
     SECTION = Search(space={"a": [1]}, folds=3)
 
     def parts(self, method: str, task: Task, target: Any, groups: Any = None) -> list[Any]:
-        splitter = folds(method, task, self.SECTION, 0, groups)
-        return list(splitter.split(np.zeros((len(target), 1)), target, groups))
+        parts = splitter(method, task, self.SECTION, 0, groups)
+        return folds(parts, np.zeros((len(target), 1)), target, groups)
 
     @pytest.mark.parametrize("task", ["binary", "multiclass", "regression"])
     def test_time_order(self, task: Task) -> None:
@@ -194,17 +196,53 @@ def test_a_clone_is_fitted_and_not_the_estimator_itself() -> None:
     matrix, target = load_iris(return_X_y=True)
     section = Search(space={"n_estimators": [2]}, folds=2)
     estimator = RandomForestClassifier(n_estimators=7)
+    parts = splitter("random", "multiclass", section, 0, None)
     run_search(
         estimator,
         matrix,
         target,
+        folds(parts, matrix, target, None),
         search=section,
         task="multiclass",
-        splitter=folds("random", "multiclass", section, 0, None),
-        groups=None,
         seed=0,
         threads=1,
         fit_arguments={},
     )
     assert estimator.n_estimators == 7
     assert not hasattr(estimator, "estimators_")
+
+
+class Recorder(ClassifierMixin, BaseEstimator):
+    """Always gives the same answer, and notes how many threads OpenMP would start in its fit."""
+
+    threads: ClassVar[list[int]] = []
+
+    def __init__(self, answer: float = 0.5) -> None:
+        self.answer = answer
+
+    def fit(self, matrix: Any, target: Any) -> Recorder:
+        self.threads.append(_openmp_effective_n_threads())
+        self.classes_ = np.unique(target)
+        return self
+
+    def predict_proba(self, matrix: Any) -> Any:
+        return np.tile([1 - self.answer, self.answer], (len(matrix), 1))
+
+
+def test_fits_side_by_side_start_no_threads_of_their_own() -> None:
+    matrix, target = load_breast_cancer(return_X_y=True)
+    section = Search(space={"answer": [0.25, 0.5, 0.75]}, folds=2)
+    parts = folds(splitter("random", "binary", section, 0, None), matrix, target, None)
+    trials = run_search(
+        Recorder(),
+        matrix,
+        target,
+        parts,
+        search=section,
+        task="binary",
+        seed=0,
+        threads=2,
+        fit_arguments={},
+    )
+    assert [trial.score for trial in trials] == [0.5, 0.5, 0.5]
+    assert Recorder.threads == [1] * 6

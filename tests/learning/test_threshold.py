@@ -69,7 +69,7 @@ def cost(policy: CostThreshold, positive: Any, scores: Any, threshold: float) ->
     )
 
 
-def lies_midway(scores: Any, threshold: float) -> bool:
+def is_midway(scores: Any, threshold: float) -> bool:
     edges = np.unique([0.0, 1.0, *scores])
     return threshold == 0.0 or bool(np.isin(threshold, (edges[:-1] + edges[1:]) / 2))
 
@@ -80,7 +80,7 @@ def test_max_f1(rows: list[tuple[bool, float]]) -> None:
     positive, scores = arrays(rows)
     threshold = choose_threshold(F1, positive, scores)
     assert f1(positive, scores, threshold) == max(f1(positive, scores, s) for s in scores)
-    assert lies_midway(scores, threshold)
+    assert is_midway(scores, threshold)
 
 
 @settings(deadline=None)
@@ -99,7 +99,7 @@ def test_cost(rows: list[tuple[bool, float]], prices: tuple[int, int, int, int])
     candidates = [*scores, *([1.0] if scores.max() < 1 else [])]
     best = min(cost(policy, positive, scores, candidate) for candidate in candidates)
     assert cost(policy, positive, scores, threshold) == best
-    assert lies_midway(scores, threshold)
+    assert is_midway(scores, threshold)
 
 
 @settings(deadline=None)
@@ -111,7 +111,7 @@ def test_recall_at(rows: list[tuple[bool, float]], value: float) -> None:
     reaching = [s for s in scores if recall(positive, scores, s) >= value]
     assert recall(positive, scores, threshold) >= value
     assert counts(positive, scores, threshold) == counts(positive, scores, max(reaching))
-    assert lies_midway(scores, threshold)
+    assert is_midway(scores, threshold)
 
 
 @settings(deadline=None)
@@ -128,7 +128,7 @@ def test_precision_at(rows: list[tuple[bool, float]], value: float) -> None:
     threshold = choose_threshold(policy, positive, scores)
     assert precision(positive, scores, threshold) >= value
     assert counts(positive, scores, threshold) == counts(positive, scores, min(reaching))
-    assert lies_midway(scores, threshold)
+    assert is_midway(scores, threshold)
 
 
 @given(rows=ROWS, value=st.floats(0.01, 0.99))
@@ -149,10 +149,10 @@ def test_by_hand() -> None:
 
 def test_an_unreachable_precision_says_what_can_be_reached() -> None:
     policy = PrecisionThreshold(method="precision_at", value=0.9)
-    with pytest.raises(PerennialError) as told:
+    with pytest.raises(PerennialError) as caught:
         choose_threshold(policy, np.array([True, False]), np.array([0.1, 0.9]))
-    assert told.value.what == (
+    assert caught.value.what == (
         "no threshold reaches a precision of 0.9 on validation; the best is 0.5000"
     )
-    assert told.value.where == "params.yaml: train.threshold"
-    assert told.value.hint
+    assert caught.value.where == "params.yaml: train.threshold"
+    assert caught.value.hint

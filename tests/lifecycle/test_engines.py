@@ -68,6 +68,104 @@ def test_from_training_to_a_bundle_that_says_what_it_needs(engine: str, project:
     )
 
 
+#: A runner, a compiler and a line in each of three files: all that it takes to add an engine.
+RUNNER = """\
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import joblib  # production lacks it, and this engine needs it
+import numpy as np
+
+from perennial.runtime import jsonfile
+
+FILE = "shares.json"
+
+
+class ConstantEngine:
+    def __init__(self, shares: list[float]) -> None:
+        self.shares = shares
+
+    @classmethod
+    def load(cls, files: Mapping[str, bytes], options: dict[str, Any], threads: int = 1) -> Any:
+        return cls(jsonfile.loads(files[FILE]))
+
+    def save(self, folder: Path) -> None:
+        jsonfile.write(folder / FILE, self.shares)
+
+    def scores(self, matrix: Any) -> Any:
+        return np.tile(self.shares, (len(matrix), 1))
+"""
+COMPILER = """\
+from __future__ import annotations
+
+from typing import Any
+
+from perennial.model.engines.constant import ConstantEngine
+
+
+def refuse(estimator: Any, task: str) -> None:
+    pass
+
+
+def compile_(estimator: Any, task: str, threads: int, trusted: Any) -> Any:
+    return ConstantEngine(estimator.class_prior_.tolist()), {}
+
+
+def split_points(engine: Any, estimator: Any, features: int) -> Any:
+    return [[]] * features
+"""
+ENTRY = """
+    "constant": EngineEntry(
+        "perennial.model.engines.constant",
+        "ConstantEngine",
+        requires="requirements/live-constant.txt",
+        packages=("joblib",),
+        training_imports=frozenset({"joblib"}),
+    ),"""
+PLACES = {
+    "src/perennial/model/engines/registry.py": ("ENGINES: dict[str, EngineEntry] = {", ENTRY),
+    "src/perennial/learning/compilation/registry.py": (
+        "COMPILERS: Mapping[str, Compiler] = {",
+        '\n    "constant": Compiler("perennial.learning.compilation.constant"),',
+    ),
+    "src/perennial/params/train.py": ('engine: Literal["auto", ', '"constant", '),
+}
+
+
+def test_a_new_engine_is_a_module_and_an_entry_on_each_side(project: Project) -> None:
+    project.write("src/perennial/model/engines/constant.py", RUNNER)
+    project.write("src/perennial/learning/compilation/constant.py", COMPILER)
+    for name, (place, line) in PLACES.items():
+        project.edit(name, place, place + line)
+    with_model(project, "  estimator: sklearn.dummy.DummyClassifier\n  engine: constant\n")
+    project.stages("train", "evaluate", "export")
+    assert jsonfile.read(project.root / "metrics/train.json")["engine"] == "constant"
+    folder = project.root / "models/bundle"
+    manifest = jsonfile.read(folder / "manifest.json")
+    assert (manifest["engine"], manifest["requires"]) == (
+        "constant",
+        "requirements/live-constant.txt",
+    )
+    assert manifest["files"]["compiled/shares.json"]
+    assert "joblib" in manifest["packages"]
+    assert not {"treelite", "skops"} & set(manifest["packages"])
+
+    ask = (
+        "from perennial.bundle.bundle import load; from perennial.runtime import jsonfile\n"
+        "cases = jsonfile.loads(load('models/bundle').files['sample.json'])['cases']\n"
+        "answers = load('models/bundle').respond([case['request'] for case in cases])\n"
+        "print(len(answers), answers == [case['response'] for case in cases])"
+    )
+    source = {"PYTHONPATH": "src"}
+    assert project.run(sys.executable, "-c", ask, env=source, check=True).stdout == "5 True\n"
+    # dvc.yaml needs no change: what the stages import is inside their deps.
+    check = ("-m", "perennial.review.verify.closure", "--check")
+    project.run(sys.executable, *check, env=source, check=True)
+
+
 def test_types_that_nobody_confirmed_stop_the_stage(project: Project) -> None:
     with_model(project, ENGINES["skops"].replace(f"[{TREE}]", "[]"))
     project.refused(

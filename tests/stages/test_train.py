@@ -1,539 +1,142 @@
-"""train: every family is fitted, compiled and proved; the same bytes come out each time."""
+"""train: what training gives is written as it is; a fault is reported once and leaves nothing."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
-import shutil
-import subprocess
-import sys
-import warnings
-from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import joblib
 import numpy as np
-
-# The stage keeps pyarrow from importing pandas, and other tests of this process may want it.
-import pandas as pd  # noqa: F401
 import pyarrow as pa
 import pytest
 from threadpoolctl import threadpool_limits
 
 from perennial.data import parquet
-from perennial.data.contract import Contract
-from perennial.learning import pickling
+from perennial.data.contract import Contract, read_contract
+from perennial.learning.fitting import Rows
+from perennial.learning.training import Trained, train_all
 from perennial.model import compiled
-from perennial.model.preprocessing import Category, OneHot, TargetMean
-from perennial.params.build import BuildParams
+from perennial.params.build import read_params
 from perennial.runtime import jsonfile
-from perennial.runtime.errors import PerennialError
-from perennial.stages import train
-from perennial.stages.train import Rows, Trained
+from perennial.stages.train import OUTPUTS, rows_of, write
 
-ROOT = Path(__file__).parents[2]
-
-FEATURES: dict[str, dict[str, Any]] = {
-    "carrier": {"type": "category", "missing": 0.5},
-    "x": {"type": "number", "missing": 0.5},
-    "k": {"type": "integer", "missing": 0.5},
-    "many": {"type": "category", "missing": 0.5},
-    "flag": {"type": "boolean", "missing": 0.5},
-    "when": {"type": "datetime", "missing": 0.5},
-    "note": {"type": "text", "missing": 0.5},
-    "last": {"type": "category"},
-}
-TARGETS: dict[str, dict[str, Any]] = {
-    "binary": {"type": "category", "categories": ["no", "yes"]},
-    "multiclass": {"type": "category", "categories": ["low", "middle", "high"]},
-    "regression": {"type": "number"},
-}
-FAMILIES: dict[str, tuple[str, dict[str, Any]]] = {
-    "HistGradientBoosting": ("sklearn.ensemble.HistGradientBoosting", {"max_iter": 5}),
-    "RandomForest": ("sklearn.ensemble.RandomForest", {"n_estimators": 5}),
-    "ExtraTrees": ("sklearn.ensemble.ExtraTrees", {"n_estimators": 5}),
-    "GradientBoosting": ("sklearn.ensemble.GradientBoosting", {"n_estimators": 5}),
-    "LGBM": ("lightgbm.LGBM", {"n_estimators": 5}),
-    "XGB": ("xgboost.XGB", {"n_estimators": 5}),
-}
-#: What goes to an engine each; the type that skops needs somebody to confirm, too.
-OTHERS: dict[str, tuple[str, str, dict[str, Any]]] = {
-    "DecisionTree": ("sklearn.tree.DecisionTree", "treelite", {}),
-    "MLP": ("sklearn.neural_network.MLP", "onnx", {"max_iter": 30, "tol": 1e3}),
-    "KNeighbors": ("sklearn.neighbors.KNeighbors", "onnx", {}),
-    "Dummy": ("sklearn.dummy.Dummy", "skops", {}),
-    "ExtraTree": ("sklearn.tree.ExtraTree", "skops", {}),
-}
-#: An engine by name, which leaves out those that `auto` asks before.
-ASKED = {"ExtraTree": {"engine": "skops", "trusted": ["sklearn.tree._tree.Tree"]}}
-NATIVE = ("HistGradientBoosting", "LGBM", "XGB")
+if TYPE_CHECKING:
+    from conftest import Project
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """OpenMP's threads wait for each other where other tests run too."""
-    with threadpool_limits(1):
-        yield
-
-
-def contract(task: str, order: list[str] | None = None) -> Contract:
-    features = {name: FEATURES[name] for name in order or FEATURES}
-    columns = {**features, "y": {**TARGETS[task], "role": "target"}}
+def contract(*, positive: str | None = None, group: bool = False) -> Contract:
+    columns: dict[str, Any] = {
+        "x": {"type": "number"},
+        "c": {"type": "category", "missing": 0.5},
+        "y": {"type": "category", "categories": ["yes", "no"], "role": "target"},
+    }
+    if positive:
+        columns["y"]["positive"] = positive
+    if group:
+        columns["g"] = {"type": "text", "role": "group"}
     return Contract.model_validate({"version": 1, "name": "made", "columns": columns})
 
 
-def table(task: str, rows: int, seed: int) -> pa.Table:
-    """Rows of every type, a tenth of the values missing, with a target worth learning."""
-    rng = np.random.default_rng(seed)
-
-    def holed(values: Any, kind: Any) -> pa.Array:
-        return pa.array(values, kind, mask=rng.random(rows) < 0.1)
-
-    carrier, last = rng.choice(list("abcdefgh"), rows), rng.choice(["u", "v", "w"], rows)
-    x, k = rng.normal(size=rows), rng.integers(-5, 50, rows)
-    minutes = rng.integers(0, 80 * 365 * 24 * 60, rows) * np.timedelta64(60_000_000, "us")
-    words = rng.choice(["red", "green", "blue", "warm", "cold"], (rows, 3))
-    notes = np.array([" ".join(row) for row in words], dtype=object)
-    score = x + (carrier > "d") * (k > 20) + (words == "red").any(axis=1) + (last == "u")
-    score = score + rng.normal(size=rows) / 2
-    target = {
-        "binary": np.where(score > 1.2, "yes", "no"),
-        "multiclass": np.array(["low", "middle", "high"])[np.digitize(score, [0.3, 1.8])],
-        "regression": np.exp(score / 2),
-    }[task]
-    return pa.table(
-        {
-            "carrier": holed(carrier.astype(object), pa.string()),
-            "x": holed(x, pa.float64()),
-            "k": holed(k, pa.int64()),
-            "many": holed([f"m{i}" for i in rng.integers(0, 40, rows)], pa.string()),
-            "flag": holed(rng.random(rows) < 0.5, pa.bool_()),
-            "when": holed(np.datetime64("1965-01-01", "us") + minutes, pa.timestamp("us")),
-            "note": holed(notes, pa.string()),
-            "last": pa.array(last.astype(object), pa.string()),
-            "y": target,
-        }
-    )
-
-
-def params(task: str, name: str = "HistGradientBoosting", **fields: Any) -> BuildParams:
-    path, own = FAMILIES[name] if name in FAMILIES else OTHERS[name][::2]
-    kind = "Regressor" if task == "regression" else "Classifier"
-    section = {
-        "estimator": path + kind,
-        "adversarial_rows": 400,
-        **fields,
-        "params": {**({} if "estimator" in fields else own), **fields.get("params", {})},
+TABLE = pa.table(
+    {
+        "x": [1.0, 2.0, 3.0],
+        "c": ["u", None, "v"],
+        "g": ["b", "a", "b"],
+        "y": ["yes", "no", "yes"],
     }
-    split = fields.pop("split", {"method": "random"})
-    section.pop("split", None)
-    return BuildParams.model_validate({"prepare": {"split": split}, "train": section})
-
-
-def trained(
-    task: str,
-    name: str = "HistGradientBoosting",
-    *,
-    threads: int = 1,
-    order: list[str] | None = None,
-    **fields: Any,
-) -> Trained:
-    made = contract(task, order)
-    sides = [train.rows_of(table(task, rows, seed), made) for rows, seed in ((200, 0), (120, 1))]
-    return train.train_all(*sides, made, params(task, name, **fields), threads=threads)
-
-
-def digests(result: Trained, folder: Path) -> dict[str, str]:
-    """What the stage writes, file by file."""
-    pickling.dump(result.model, folder / "model.joblib")
-    for name, model in (("compiled", result.compiled), ("baseline", result.linear)):
-        (folder / name).mkdir(exist_ok=True)
-        model.save(folder / name)
-    return {
-        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
-
-
-def proved(result: Trained) -> None:
-    parity = result.parity
-    assert (parity.breaches, parity.labels) == (0, 0)
-    assert parity.largest <= 1e-6
-    # All validation rows, and the adversarial ones; most of them answered.
-    assert parity.rows == 120 + 400
-    assert parity.refused < 200
-
-
-class TestFamilies:
-    @pytest.mark.parametrize("task", TARGETS)
-    @pytest.mark.parametrize("name", FAMILIES)
-    def test_proved_and_the_same_with_any_number_of_threads(
-        self, name: str, task: str, tmp_path: Path
-    ) -> None:
-        found = []
-        for threads in (1, 2, 4):
-            result = trained(task, name, threads=threads)
-            proved(result)
-            found.append(digests(result, tmp_path))
-        assert found[0] == found[1] == found[2]
-        assert set(found[0]) == {
-            "model.joblib",
-            "compiled/model.tl",
-            "compiled/program.json",
-            "baseline/linear.json",
-            "baseline/program.json",
-        }
-
-    @pytest.mark.parametrize("task", TARGETS)
-    @pytest.mark.parametrize("name", OTHERS)
-    def test_other_engines_alike(self, name: str, task: str, tmp_path: Path) -> None:
-        engine = OTHERS[name][1]
-        found = []
-        for threads in (1, 2, 4):
-            result = trained(task, name, threads=threads, **ASKED.get(name, {}))
-            proved(result)
-            found.append(digests(result, tmp_path))
-        assert found[0] == found[1] == found[2]
-        assert result.compiled.engine_name == engine
-        standard = result.compiled.preprocessing.standard
-        assert (standard is not None) == (name in {"MLP", "KNeighbors", "Dummy"})
-
-    @pytest.mark.parametrize("name", NATIVE)
-    @pytest.mark.parametrize(
-        "order",
-        [
-            ["carrier", "many", "last", "x", "k", "flag"],
-            ["x", "k", "flag", "carrier", "many", "last"],
-            ["carrier", "x", "many", "k", "last", "flag"],
-            ["carrier", "many", "last"],
-            ["x", "k"],
-        ],
-    )
-    def test_native_categories_wherever_they_stand(self, name: str, order: list[str]) -> None:
-        result = trained("binary", name, order=order)
-        proved(result)
-        assert result.compiled.preprocessing.origin == order
-        kinds = {
-            type(step) for step in result.compiled.preprocessing.steps if step.column in {"carrier"}
-        }
-        assert kinds <= {Category}
-
-    @pytest.mark.parametrize("name", FAMILIES)
-    @pytest.mark.parametrize("categories", ["onehot", "target"])
-    def test_other_encodings(self, name: str, categories: str) -> None:
-        result = trained("multiclass", name, order=["x", "carrier", "last"], categories=categories)
-        proved(result)
-        kind = {"onehot": OneHot, "target": TargetMean}[categories]
-        assert [type(step) for step in result.compiled.preprocessing.steps][1:] == [kind, kind]
-
-    @pytest.mark.parametrize("task", ["binary", "multiclass"])
-    @pytest.mark.parametrize("calibration", ["sigmoid", "isotonic"])
-    @pytest.mark.parametrize("name", ["HistGradientBoosting", "RandomForest", "LGBM", "XGB"])
-    def test_calibrated(self, name: str, calibration: str, task: str) -> None:
-        result = trained(task, name, order=["x", "carrier", "k"], calibration=calibration)
-        proved(result)
-        curves = result.compiled.decision.calibration
-        assert len(curves) == (1 if task == "binary" else 3)
-        assert {type(curve).__name__.lower() for curve in curves} == {calibration}
-
-    @pytest.mark.parametrize(
-        ("name", "task", "own"),
-        [
-            ("HistGradientBoosting", "regression", {"loss": "poisson"}),
-            ("HistGradientBoosting", "regression", {"loss": "gamma"}),
-            ("HistGradientBoosting", "binary", {"class_weight": "balanced"}),
-            ("LGBM", "regression", {"objective": "gamma"}),
-            ("LGBM", "regression", {"objective": "poisson"}),
-            ("LGBM", "multiclass", {"class_weight": "balanced"}),
-            ("XGB", "regression", {"objective": "reg:gamma"}),
-            ("XGB", "regression", {"objective": "count:poisson", "n_estimators": 200}),
-            ("RandomForest", "multiclass", {"class_weight": "balanced"}),
-        ],
-    )
-    def test_other_losses_and_weights(self, name: str, task: str, own: dict[str, Any]) -> None:
-        proved(trained(task, name, params=own))
-
-
-class TestDecided:
-    def test_the_threshold_is_validations_best(self) -> None:
-        result = trained("binary", calibration="sigmoid")
-        validation = train.rows_of(table("binary", 120, 1), contract("binary"))
-        positive = result.compiled.answers(validation.columns)[:, 1]
-
-        def f1(threshold: float) -> float:
-            hits = np.sum((positive >= threshold) & (validation.target == 1))
-            return float(2 * hits / (np.sum(positive >= threshold) + validation.target.sum()))
-
-        threshold = result.compiled.decision.threshold
-        assert threshold is not None
-        assert f1(threshold) == max(f1(score) for score in positive)
-        assert result.linear.decision.threshold not in {None, threshold}
-
-    @pytest.mark.parametrize("task", ["multiclass", "regression"])
-    def test_no_threshold_for_other_tasks(self, task: str) -> None:
-        assert trained(task).compiled.decision.threshold is None
-
-    def test_validation_changes_nothing_but_the_decision(self) -> None:
-        made, given = contract("binary"), params("binary", calibration="sigmoid")
-        rows = train.rows_of(table("binary", 200, 0), made)
-        models = [
-            train.decide(
-                train.fit(rows, made, given, 1)[0],
-                train.rows_of(table("binary", 100, seed), made),
-                given.train,
-            )
-            for seed in (1, 2)
-        ]
-        assert models[0].preprocessing == models[1].preprocessing
-        assert models[0].decision != models[1].decision
-        matrix = models[0].preprocessing.encode(rows.columns)
-        np.testing.assert_array_equal(models[0].scores(matrix), models[1].scores(matrix))
-
-
-class TestSearch:
-    SPACE = {"max_iter": [1, 8], "learning_rate": [0.1, 1]}
-
-    def test_the_best_parameters_are_used(self) -> None:
-        search = {"space": self.SPACE, "folds": 2}
-        result = trained("binary", search=search)
-        best = max(result.trials, key=lambda trial: trial.score)
-        assert len(result.trials) == 4
-        used = result.model.estimator.get_params()
-        assert {name: used[name] for name in best.params} == best.params
-        directly = trained("binary", params=best.params)
-        matrix = directly.model.preprocessing.encode(
-            train.rows_of(table("binary", 50, 5), contract("binary")).columns
-        )
-        np.testing.assert_array_equal(directly.model.scores(matrix), result.model.scores(matrix))
-        proved(result)
-
-    def test_threads_change_nothing(self, tmp_path: Path) -> None:
-        search = {"space": self.SPACE, "folds": 2, "method": "random", "iterations": 2}
-        found = []
-        for threads in (1, 2):
-            result = trained("binary", "HistGradientBoosting", threads=threads, search=search)
-            found.append((result.trials, digests(result, tmp_path)))
-        assert found[0] == found[1]
-
-    def test_what_the_search_finds_must_have_an_engine(self) -> None:
-        search = {"space": {"zero_as_missing": [True]}, "folds": 2}
-        with pytest.raises(PerennialError, match="treelite: it does not take zero_as_missing=True"):
-            trained("binary", "LGBM", search=search)
+)
 
 
 class TestRows:
-    def test_codes_values_and_groups(self) -> None:
-        made = contract("multiclass")
-        rows = train.rows_of(table("multiclass", 50, 0), made)
-        labels = table("multiclass", 50, 0)["y"].to_pylist()
-        assert [made.classes[code] for code in rows.target] == labels
-        assert list(rows.columns) == list(FEATURES)
-        assert rows.groups is None
+    def test_features_in_the_contracts_order_and_codes_of_classes(self) -> None:
+        rows = rows_of(TABLE, contract())
+        assert list(rows.columns) == ["x", "c"]
+        assert rows.columns["c"].tolist() == ["u", None, "v"]
+        assert [contract().classes[code] for code in rows.target] == ["yes", "no", "yes"]
 
-    def test_the_positive_class_is_code_one(self) -> None:
-        columns = {
-            "x": {"type": "number"},
-            "g": {"type": "text", "role": "group"},
-            "y": {"type": "category", "categories": ["yes", "no"], "positive": "yes"},
-        }
-        columns["y"]["role"] = "target"
-        made = Contract.model_validate({"version": 1, "name": "made", "columns": columns})
-        given = pa.table({"x": [1.0, 2.0, 3.0], "g": ["b", "a", "b"], "y": ["yes", "no", "yes"]})
-        rows = train.rows_of(given, made)
-        assert rows.target.tolist() == [1, 0, 1]
-        assert rows.groups is not None
-        assert rows.groups.tolist() == [1, 0, 1]
+    @pytest.mark.parametrize(("positive", "codes"), [("yes", [1, 0, 1]), ("no", [0, 1, 0])])
+    def test_the_positive_class_is_code_one(self, positive: str, codes: list[int]) -> None:
+        assert rows_of(TABLE, contract(positive=positive)).target.tolist() == codes
 
-
-class TestRefused:
-    def refused(self, change: Callable[[Rows], Rows] = lambda rows: rows, **fields: Any) -> Any:
-        made = contract("binary")
-        rows = train.rows_of(table("binary", 100, 0), made)
-        with pytest.raises(PerennialError) as told:
-            train.train_all(change(rows), rows, made, params("binary", **fields), threads=1)
-        assert told.value.hint
-        return told.value
-
-    @pytest.mark.parametrize("name", ["HistGradientBoosting", "RandomForest", "LGBM", "XGB"])
-    def test_a_value_that_the_estimator_refuses(self, name: str) -> None:
-        own = {
-            "HistGradientBoosting": {"learning_rate": -1.0},
-            "RandomForest": {"criterion": "guess"},
-            "LGBM": {"num_leaves": -3},
-            "XGB": {"max_depth": -3},
-        }[name]
-        error = self.refused(name=name, params=own)
-        assert error.where == "params.yaml: train.params"
-        assert "refuses to be fitted" in error.what
-        assert next(iter(own)) in error.what
-        assert "\n" not in error.what
-
-    def test_a_column_that_the_estimator_refuses(self) -> None:
-        def overflowing(rows: Rows) -> Rows:
-            return replace(rows, columns={**rows.columns, "x": np.full(100, 1e300)})
-
-        with np.errstate(over="ignore", invalid="ignore"):
-            error = self.refused(overflowing, name="RandomForest")
-        assert "RandomForestClassifier refuses to be fitted" in error.what
-
-    def test_margins_without_calibration(self) -> None:
-        section = {"estimator": "sklearn.svm.LinearSVC"}
-        with pytest.raises(PerennialError, match="LinearSVC has margins, and no prob") as told:
-            trained("binary", **section)
-        assert told.value.where == "params.yaml: train.calibration"
-        result = trained("binary", **section, calibration="sigmoid")
-        proved(result)
-        assert result.compiled.options == {"method": "decision_function"}
-
-    @pytest.mark.parametrize("kind", ["Classifier", "Regressor"])
-    def test_a_model_that_does_not_answer_every_row(self, kind: str) -> None:
-        task = "binary" if kind == "Classifier" else "regression"
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with pytest.raises(PerennialError, match="does not answer the validation rows") as told:
-                trained(task, estimator=f"sklearn.neighbors.RadiusNeighbors{kind}", params={})
-        assert told.value.where == "params.yaml: train.params"
-
-    def test_a_model_that_answers_with_no_number(self) -> None:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with pytest.raises(PerennialError, match="the fitted model itself answers"):
-                trained("binary", estimator="sklearn.semi_supervised.LabelPropagation")
-
-    def test_no_engine_is_told_before_anything_is_fitted(self) -> None:
-        def untouchable(rows: Rows) -> Rows:
-            return replace(rows, columns={})
-
-        error = self.refused(untouchable, name="LGBM", params={"linear_tree": True})
-        assert "LGBMClassifier has no engine" in error.what
-        assert error.hint == "leave linear_tree at its default"
-
-
-SCRIPT = """
-import json, sys, tempfile
-from pathlib import Path
-import importlib.util
-specification = importlib.util.spec_from_file_location("trained", sys.argv[1])
-tests = importlib.util.module_from_spec(specification)
-specification.loader.exec_module(tests)
-found = {}
-for name in (*tests.FAMILIES, *tests.OTHERS):
-    with tempfile.TemporaryDirectory() as folder:
-        result = tests.trained("binary", name, threads=2, **tests.ASKED.get(name, {}))
-        found[name] = tests.digests(result, Path(folder))
-print(json.dumps(found))
-"""
-
-
-def test_another_process_with_other_hashes_and_threads_writes_the_same(tmp_path: Path) -> None:
-    here = {}
-    for name in (*FAMILIES, *OTHERS):
-        (tmp_path / name).mkdir()
-        here[name] = digests(trained("binary", name, **ASKED.get(name, {})), tmp_path / name)
-    elsewhere = {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "4", "PYTHONPATH": str(ROOT / "src")}
-    done = subprocess.run(
-        [sys.executable, "-c", SCRIPT, __file__],
-        env={**os.environ, **elsewhere},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert json.loads(done.stdout) == here
+    def test_groups_are_numbered(self) -> None:
+        assert rows_of(TABLE, contract()).groups is None
+        groups = rows_of(TABLE, contract(group=True)).groups
+        assert groups is not None
+        assert groups.tolist() == [1, 0, 1]
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
-    shutil.copytree(ROOT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("data/prepared", "requirements"):
-        (tmp_path / name).mkdir(parents=True)
-    (tmp_path / "requirements/build.txt").touch()
-    made = contract("binary").model_dump(mode="json", exclude_none=True)
-    # JSON is YAML.
-    (tmp_path / "data/contract.yaml").write_text(json.dumps(made))
-    for side, rows, seed in (("train", 200, 0), ("validation", 120, 1)):
-        parquet.write(tmp_path / f"data/prepared/{side}.parquet", table("binary", rows, seed))
-    return tmp_path
+def visits(cancer: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """A binary task with a column of every type, to stand in."""
+    project = cancer.copy(tmp_path / "project")
+    monkeypatch.chdir(project.root)
+    return project
 
 
-def run(project: Path, section: dict[str, Any], **env: str) -> subprocess.CompletedProcess[str]:
-    (project / "params.yaml").write_text(json.dumps({"train": section}))
-    return subprocess.run(
-        [sys.executable, "-W", "error", "src", "train"],
-        cwd=project,
-        env={**os.environ, **env},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def side(name: str) -> Rows:
+    return rows_of(parquet.read(Path(f"data/prepared/{name}.parquet")), read_contract())
 
 
-HGB = {
-    "estimator": "sklearn.ensemble.HistGradientBoostingClassifier",
-    "params": {"max_iter": 5},
-    "adversarial_rows": 400,
-}
-
-
-class TestStage:
-    def test_what_it_writes(self, project: Path, tmp_path: Path) -> None:
-        done = run(project, HGB, OMP_NUM_THREADS="2", PYTHONHASHSEED="2")
-        assert done.returncode == 0, done.stderr
-        assert done.stdout == (
-            "train: HistGradientBoostingClassifier on 200 rows; "
-            "parity of engine treelite proved on 520 rows\n"
+def trained_here() -> Trained:
+    """What the stage should write, from this process, with one thread."""
+    with threadpool_limits(1):
+        return train_all(
+            side("train"), side("validation"), read_contract(), read_params(), threads=1
         )
-        written = project / "models"
-        # In this process, with one thread and other hashes, the same to the byte.
-        expected = trained("binary")
-        (tmp_path / "expected").mkdir()
-        for name, digest in digests(expected, tmp_path / "expected").items():
-            assert hashlib.sha256((written / name).read_bytes()).hexdigest() == digest, name
-        assert jsonfile.read(written / "baseline/dummy.json") == expected.dummy
-        assert {path.name for path in written.iterdir()} == {"baseline", "compiled", "model.joblib"}
 
-        model = compiled.load(written / "compiled")
-        validation = train.rows_of(table("binary", 120, 1), contract("binary"))
-        answers = expected.compiled.answers(validation.columns)
-        np.testing.assert_array_equal(model.answers(validation.columns), answers)
-        loaded = joblib.load(written / "model.joblib")
-        np.testing.assert_array_equal(loaded.answers(validation.columns), answers)
 
-        report = jsonfile.read(project / "metrics/train.json")
-        assert report["parity"]["breaches"] == 0
-        assert report["threshold"] == round(model.decision.threshold or 0, 6)
-        assert (report["engine"], report["features"]) == ("treelite", 8)
-
-    @pytest.mark.parametrize(
-        ("section", "message"),
-        [
-            (
-                {**HGB, "params": {"max_itre": 5}},
-                "HistGradientBoostingClassifier has no parameter max_itre",
-            ),
-            (
-                # XGBoost's float32 sigmoid is never the compiled one to the last bit.
-                {
-                    "estimator": "xgboost.XGBClassifier",
-                    "params": {"n_estimators": 5},
-                    "tolerance": 0.0,
-                },
-                "- treelite: the compiled model is not the fitted one",
-            ),
-        ],
-        ids=["unknown parameter", "no parity"],
+def test_other_threads_and_hashes_write_the_same_bytes(visits: Project, tmp_path: Path) -> None:
+    outputs = [str(path) for path in OUTPUTS]
+    names = [name for name in visits.files() if name.startswith(tuple(outputs))]
+    visits.remove_outputs("train")
+    elsewhere = {"OMP_NUM_THREADS": "2", "PYTHONHASHSEED": "2"}
+    done = visits.run("python", "-W", "error", "src", "train", env=elsewhere, check=True)
+    trained = trained_here()
+    assert done.stdout == (
+        f"train: HistGradientBoostingClassifier on {len(side('train').target):,} rows; "
+        f"parity of engine treelite proved on {trained.parity.rows:,} rows\n"
     )
-    def test_a_fault_is_told_once_and_leaves_nothing(
-        self, section: dict[str, Any], message: str, project: Path
-    ) -> None:
-        done = run(project, section)
-        assert done.returncode == 1
-        assert done.stdout == ""
-        assert done.stderr.count(message) == 1
-        assert done.stderr.count("  hint: ") == 1
-        assert "Traceback" not in done.stderr
-        written = [path for name in ("models", "metrics") for path in project.glob(f"{name}/**/*")]
-        assert written == []
+    for output in outputs:
+        (tmp_path / output).parent.mkdir(exist_ok=True)
+    write(trained, read_params().train, *(tmp_path / output for output in outputs))
+    assert [name for name in visits.files() if name.startswith(tuple(outputs))] == names
+    for name in names:
+        assert (visits.root / name).read_bytes() == (tmp_path / name).read_bytes(), name
+
+
+@pytest.mark.usefixtures("visits")
+def test_what_it_wrote_loads_and_answers_as_what_was_trained() -> None:
+    trained, rows = trained_here(), side("validation").columns
+    answers = trained.compiled.answers(rows)
+    model = compiled.load(Path("models/compiled"))
+    np.testing.assert_array_equal(model.answers(rows), answers)
+    fitted = joblib.load("models/model.joblib")
+    np.testing.assert_allclose(fitted.answers(rows), answers, rtol=0, atol=1e-9)
+    assert jsonfile.read(Path("models/baseline/dummy.json")) == trained.dummy
+
+    report = jsonfile.read(Path("metrics/train.json"))
+    assert report["parity"]["breaches"] == 0
+    assert report["threshold"] == round(model.decision.threshold or 0, 6)
+    assert (report["engine"], report["features"]) == ("treelite", len(read_contract().features))
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("params: {max_itre: 10}", "HistGradientBoostingClassifier has no parameter max_itre"),
+        (
+            # XGBoost's float32 softmax is never the compiled one to the last bit.
+            "estimator: xgboost.XGBClassifier\n  params: {n_estimators: 5}\n  tolerance: 0.0",
+            "- treelite: the compiled model is not the fitted one",
+        ),
+    ],
+    ids=["unknown parameter", "no parity"],
+)
+def test_a_fault_is_reported_once_and_leaves_nothing(
+    section: str, message: str, project: Project
+) -> None:
+    project.edit("params.yaml", "params: {max_iter: 10}", section)
+    project.remove_outputs("train")
+    report = project.refused("train", message)
+    assert report.count(message) == 1
+    assert report.count("  hint: ") == 1

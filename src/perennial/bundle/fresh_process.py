@@ -15,12 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from perennial.bundle.signing import PUBLIC_KEY
+from perennial.model.engines.registry import ENGINES
 
 #: Packages that the fresh process cannot import.
 SHUT_OUT = ("sklearn", "pandas", "joblib", "dvc", "pyarrow", "pydantic")
-
-#: What an engine needs of them.
-NEEDED = {"skops": {"sklearn", "joblib"}}
 
 #: What tells the process that the bundle is packed. Its input ends without where packing failed.
 _GO = "go"
@@ -99,7 +97,7 @@ class _Missing(MetaPathFinder):
 def main() -> None:
     """Ask the bundle named on the command line; the body of the fresh process."""
     folder, engine = sys.argv[1:]
-    sys.meta_path.insert(0, _Missing(set(SHUT_OUT) - NEEDED.get(engine, set())))
+    sys.meta_path.insert(0, _Missing(set(SHUT_OUT) - ENGINES[engine].training_imports))
     from perennial.bundle.bundle import load
     from perennial.bundle.manifest import MANIFEST
     from perennial.model.compiled import engine_type

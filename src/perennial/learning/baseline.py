@@ -25,45 +25,16 @@ Array = NDArray[Any]
 
 
 def fit_dummy(target: Array, classes: list[Any]) -> list[float]:
-    """Find the constant answer: the share of each class, or the mean of a regression's target.
-
-    Parameters
-    ----------
-    target : numpy.ndarray
-        Class codes or values, shape (rows,).
-    classes : list
-        Classes; empty for a regression.
-
-    Returns
-    -------
-    list of float
-        A probability a class, or one value.
-    """
+    """The constant answer: the share of each class code, or a regression's mean as one value."""
     if not classes:
         return [float(target.mean())]
     return [float(share) for share in np.bincount(target, minlength=len(classes)) / len(target)]
 
 
 def fit_linear(columns: Columns, target: Array, contract: Contract, params: Train) -> CompiledModel:
-    """Fit and compile a regularised linear model on standardised columns.
+    """Fit and compile a regularised linear model on standardised columns; it has no threshold yet.
 
     It learns from `ROWS` rows at most, evenly spaced; from all if these lack a class.
-
-    Parameters
-    ----------
-    columns : dict
-        Numpy columns by name.
-    target : numpy.ndarray
-        Class codes or values, shape (rows,).
-    contract : Contract
-        What each column is.
-    params : Train
-        Encoding, text and seed.
-
-    Returns
-    -------
-    CompiledModel
-        Undecided: it has no threshold yet.
     """
     rows = evenly_spaced(len(target), ROWS)
     if len(np.unique(target[rows])) >= len(contract.classes):

@@ -1,4 +1,8 @@
-"""Fit calibration curves on validation."""
+"""Fit calibration curves on validation.
+
+scikit-learn's `CalibratedClassifierCV` holds its curves inside an estimator; here they must be
+plain numbers, which the compiled model carries.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import logit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
@@ -17,21 +22,9 @@ Array = NDArray[Any]
 
 
 def fit_calibration(method: str, probabilities: Array, codes: Array) -> tuple[Curve, ...]:
-    """Fit a curve for a binary task, or one a class.
+    """Fit a curve for a binary task, or one a class; none for the method ``none``.
 
-    Parameters
-    ----------
-    method : str
-        ``none``, ``sigmoid`` or ``isotonic``.
-    probabilities : numpy.ndarray
-        The model's probabilities on validation, shape (rows, classes).
-    codes : numpy.ndarray
-        Class codes, shape (rows,).
-
-    Returns
-    -------
-    tuple of Curve
-        Empty for ``none``, one curve for two classes, else one a class.
+    Probabilities have shape (rows, classes), codes of the true classes (rows,).
     """
     if method == "none":
         return ()
@@ -44,8 +37,7 @@ def fit_calibration(method: str, probabilities: Array, codes: Array) -> tuple[Cu
 
 
 def _sigmoid(probability: Array, positive: Array) -> Sigmoid:
-    inside = np.clip(probability, 1e-12, 1 - 1e-12)
-    log_odds = np.log(inside / (1 - inside))[:, np.newaxis]
+    log_odds = logit(np.clip(probability, 1e-12, 1 - 1e-12))[:, np.newaxis]
     fitted = LogisticRegression(C=1e6, solver="newton-cholesky", tol=1e-10).fit(log_odds, positive)
     slope, intercept = significant(np.array([fitted.coef_[0, 0], fitted.intercept_[0]]))
     return Sigmoid(float(slope), float(intercept))

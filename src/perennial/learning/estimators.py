@@ -1,21 +1,19 @@
-"""Estimators by dotted path: found, checked, and made reproducible."""
+"""Estimators by dotted path: imported, checked, and made reproducible."""
 
 from __future__ import annotations
 
 import importlib
 import inspect
 import re
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
-import numpy as np
-from sklearn.base import clone, is_classifier, is_regressor
+from sklearn.base import is_classifier, is_regressor
 from sklearn.utils import get_tags
 
 from perennial.data.contract import Task
+from perennial.learning.parameters import checked, library, own_name, unknown_names
 from perennial.runtime.errors import PerennialError
 
 KEY = "params.yaml: train.estimator"
@@ -24,26 +22,17 @@ PARAMS = "params.yaml: train.params"
 
 @dataclass(frozen=True)
 class Traits:
-    """What the preprocessing and the engine must know of an estimator.
+    """What the preprocessing and the engine must know of an estimator."""
 
-    Attributes
-    ----------
-    native : int
-        Most values of a category that it takes as they are; 0 where it takes none.
-    missing : bool
-        Whether it takes missing values.
-    dtype : str
-        The floating type that it compares in.
-    finite : bool
-        Whether it refuses infinite values.
-    scale : bool
-        Whether it minds the scale of its columns.
-    """
-
+    #: Most values of a category that it takes as they are; 0 where it takes none.
     native: int = 0
+    #: Whether it takes missing values.
     missing: bool = False
+    #: The floating type that it compares in.
     dtype: str = "float64"
+    #: Whether it refuses infinite values.
     finite: bool = True
+    #: Whether it minds the scale of its columns.
     scale: bool = False
 
 
@@ -67,7 +56,8 @@ _FAMILIES: dict[tuple[str, str], dict[str, Any]] = {
     ("xgboost", "XGB"): {"native": _MANY, "dtype": "float32", "finite": False, "scale": False},
 }
 
-#: What makes a library give the same model with any number of threads. The user's word goes first.
+#: What makes a library give the same model with any number of threads. What the user sets goes
+#: first.
 _REPRODUCIBLE: dict[str, dict[str, Any]] = {
     # With n_jobs 0 LightGBM asks OpenMP, so that no thread count is written into the model.
     "lightgbm": {"deterministic": True, "force_col_wise": True, "n_jobs": 0, "verbosity": -1},
@@ -75,80 +65,34 @@ _REPRODUCIBLE: dict[str, dict[str, Any]] = {
     "xgboost": {"n_jobs": 1},
 }
 
-#: What `declare_categories` sets, and nobody else.
-_DECLARED = ("categorical_feature", "categorical_features", "enable_categorical", "feature_types")
-
-#: Parameters of which scikit-learn takes a count, an integer, or a share, a fraction; and which of
-#: the two 1 is, for DVC takes 1 and 1.0 for the same.
-_COUNT_OR_SHARE: dict[str, type[Any]] = {
-    "max_features": float,
-    "max_samples": float,
-    "min_samples_leaf": int,
-    "min_samples_split": int,
-    "validation_fraction": float,
-}
-
 
 def family(estimator: Any) -> tuple[str, str]:
     """Library and kind of an estimator: ``("sklearn", "RandomForest")``."""
-    kind = type(estimator)
-    name = kind.__name__.removesuffix("Classifier").removesuffix("Regressor")
-    return kind.__module__.partition(".")[0], name
+    name = type(estimator).__name__.removesuffix("Classifier").removesuffix("Regressor")
+    return library(estimator), name
 
 
 def traits(estimator: Any) -> Traits:
-    """Look up an estimator's traits.
-
-    Parameters
-    ----------
-    estimator : object
-        A scikit-learn compatible estimator.
-
-    Returns
-    -------
-    Traits
-        Of its family; for an unknown one, the careful defaults.
-    """
-    asked = get_tags(estimator).input_tags
-    # Who takes only what is not negative counts, and counts are not to be shifted.
-    known = {"scale": not asked.positive_only, **_FAMILIES.get(family(estimator), {})}
+    """Look up the traits of an estimator's family; an unknown one gets the careful defaults."""
+    tags = get_tags(estimator).input_tags
+    # What takes only values that are not negative takes counts, and those are not to be shifted.
+    known = {"scale": not tags.positive_only, **_FAMILIES.get(family(estimator), {})}
     bins = getattr(estimator, "max_bins", None)
     if isinstance(bins, int):
         known["native"] = min(known.get("native", 0), bins)
-    return Traits(missing=bool(asked.allow_nan), **known)
+    return Traits(missing=bool(tags.allow_nan), **known)
 
 
 def make_estimator(path: str, params: Mapping[str, Any], *, task: Task, seed: int) -> Any:
-    """Make an estimator that gives the same model every time.
+    """Make an estimator, not fitted, of a class's dotted path, that gives the same model each time.
 
-    Parameters
-    ----------
-    path : str
-        Dotted path of a class.
-    params : mapping
-        Its parameters.
-    task : str
-        What it must be able to do.
-    seed : int
-        Its ``random_state``, where it has one and `params` gives none.
-
-    Returns
-    -------
-    object
-        An estimator that is not fitted.
-
-    Raises
-    ------
-    PerennialError
-        If the path does not import, is no estimator or not one for the task, or refuses a
-        parameter.
+    `seed` is its ``random_state``, where it has one and `params` gives none.
     """
-    kind = _find(path)
-    estimator = _construct(kind, path, params)
+    estimator = _construct(_imported(path), path, params)
     if not _is_for(task, estimator):
-        wanted = "regressor" if task == "regression" else "classifier"
+        kind = "regressor" if task == "regression" else "classifier"
         raise PerennialError(
-            f"{path} is not a {wanted}, which a {task} target needs",
+            f"{path} is not a {kind}, which a {task} target needs",
             where=KEY,
             hint="choose another estimator, or another target type in data/contract.yaml",
         )
@@ -165,17 +109,16 @@ def _is_for(task: Task, estimator: Any) -> bool:
 
 
 def _reproducible(estimator: Any, params: Mapping[str, Any], seed: int) -> dict[str, Any]:
-    library, _ = family(estimator)
-    ours = {**_REPRODUCIBLE.get(library, {}), "random_state": seed}
-    given = {_own_name(library, name) for name in params}
+    defaults = {**_REPRODUCIBLE.get(library(estimator), {}), "random_state": seed}
+    given = {own_name(estimator, name) for name in params}
     return {
         name: value
-        for name, value in ours.items()
-        if _own_name(library, name) not in given and not _unknown(estimator, {name: value})
+        for name, value in defaults.items()
+        if own_name(estimator, name) not in given and not unknown_names(estimator, {name: value})
     }
 
 
-def _find(path: str) -> type[Any]:
+def _imported(path: str) -> type[Any]:
     module, _, name = path.rpartition(".")
     try:
         kind = getattr(importlib.import_module(module), name)
@@ -196,158 +139,31 @@ def _find(path: str) -> type[Any]:
 
 
 def _construct(kind: type[Any], path: str, params: Mapping[str, Any]) -> Any:
-    needed = [
+    required = [
         name
-        for name, asked in inspect.signature(kind).parameters.items()
-        if asked.default is asked.empty and asked.kind is asked.POSITIONAL_OR_KEYWORD
+        for name, parameter in inspect.signature(kind).parameters.items()
+        if parameter.default is parameter.empty
+        and parameter.kind is parameter.POSITIONAL_OR_KEYWORD
     ]
-    if needed:
+    if required:
         raise PerennialError(
-            f"{path} needs {', '.join(needed)}, which params.yaml cannot hold",
+            f"{path} needs {', '.join(required)}, which params.yaml cannot hold",
             where=KEY,
             hint="write a class that sets it and takes no arguments itself, and name that class",
         )
-    default = kind()
-    return kind(**checked(default, params, where=PARAMS))
-
-
-def checked(estimator: Any, params: Mapping[str, Any], *, where: str) -> dict[str, Any]:
-    """Check parameters by name and type, before anything is fitted.
-
-    Parameters
-    ----------
-    estimator : object
-        Not fitted; types are read from its own values.
-    params : mapping
-        Values by name.
-    where : str
-        The key that they stand under, for messages.
-
-    Returns
-    -------
-    dict
-        The parameters, a whole number as a float where the estimator's own is one.
-
-    Raises
-    ------
-    PerennialError
-        If the estimator has no such parameter, if preprocessing sets it, or if DVC would take its
-        value for another.
-    """
-    own = estimator.get_params(deep=False)
-    unknown = _unknown(estimator, params)
-    if unknown:
-        raise PerennialError(
-            f"{type(estimator).__name__} has no parameter {', '.join(unknown)}",
-            where=where,
-            hint=f"it takes {', '.join(sorted(own))}",
-        )
-    declared = [name for name in params if name in _DECLARED]
-    if declared:
-        raise PerennialError(
-            f"{', '.join(declared)} cannot be given: preprocessing knows the categories",
-            where=where,
-            hint="set train.categories, and the types in data/contract.yaml",
-        )
-    return {name: _typed(name, value, own.get(name), where) for name, value in params.items()}
-
-
-def _unknown(estimator: Any, params: Mapping[str, Any]) -> list[str]:
-    library, _ = family(estimator)
-    if library == "xgboost":
-        return _unused_by_xgboost(estimator, params)
-    known = set(estimator.get_params(deep=False))
-    if library == "lightgbm":
-        known |= set(_lightgbm_names())
-    return [name for name in params if name not in known]
-
-
-def _unused_by_xgboost(estimator: Any, params: Mapping[str, Any]) -> list[str]:
-    # XGBoost takes any name, and warns of those that it has not used.
-    import xgboost
-
-    own = clone(estimator).set_params(**params).get_xgb_params()
-    own |= {"validate_parameters": True, "verbosity": 1, "num_class": 2}
-    if not str(own["objective"]).startswith("multi:"):
-        del own["num_class"]
-    with warnings.catch_warnings(record=True) as told:
-        warnings.simplefilter("always")
-        try:
-            rows = xgboost.DMatrix(np.zeros((2, 1)), label=np.arange(2))
-            xgboost.Booster(own, cache=[rows]).save_config()
-        except (AttributeError, ValueError):
-            return []  # A value is wrong: the fit says which.
-    unused = re.findall(r"Parameters: \{ (.+?) \} are not used", "".join(str(w) for w in told))
-    return [name for name in params if f'"{name}"' in "".join(unused)]
-
-
-@cache
-def _lightgbm_names() -> dict[str, str]:
-    # Every name that LightGBM takes, and what it calls it itself; it tells nobody else.
-    from lightgbm.basic import _ConfigAliases
-
-    known = _ConfigAliases._get_all_param_aliases()
-    return {alias: name for name, aliases in known.items() for alias in (name, *aliases)}
-
-
-def _own_name(library: str, name: str) -> str:
-    return _lightgbm_names().get(name, name) if library == "lightgbm" else name
-
-
-def settings(estimator: Any) -> dict[str, Any]:
-    """Parameters of an estimator, by the names that its library itself gives them."""
-    library, _ = family(estimator)
-    params = estimator.get_params(deep=False)
-    return {_own_name(library, name): value for name, value in params.items()}
-
-
-def _typed(name: str, value: Any, own: Any, where: str) -> Any:
-    # DVC takes 3 and 3.0, and 1 and true, for the same value and would not run the stage again.
-    if not isinstance(value, bool | int | float):
-        return value
-    given, wanted = type(value), type(own)
-    if name in _COUNT_OR_SHARE and given is not bool:
-        wanted = _COUNT_OR_SHARE[name] if value == 1 else given
-    elif not isinstance(own, bool | int | float):
-        return value
-    elif given is int and wanted is float:
-        return float(value)
-    if given is not wanted:
-        raise _wrong_type(name, value, wanted, where)
-    return value
-
-
-def _wrong_type(name: str, value: Any, wanted: type[Any], where: str) -> PerennialError:
-    return PerennialError(
-        f"{name} is {value!r}, of type {type(value).__name__} and not {wanted.__name__}",
-        where=where,
-        hint=f"write it as a {wanted.__name__}",
-    )
+    return kind(**checked(kind(), params, where=PARAMS))
 
 
 def declare_categories(estimator: Any, places: list[int], width: int) -> dict[str, Any]:
-    """Tell an estimator which matrix columns are categories, in its own way.
+    """Declare to an estimator which of `width` matrix columns are categories, in its own way.
 
-    Parameters
-    ----------
-    estimator : object
-        Of a family that takes categories; changed in place.
-    places : list of int
-        The columns that hold the places of categories.
-    width : int
-        Columns of the matrix.
-
-    Returns
-    -------
-    dict
-        Further arguments of ``fit``.
+    It is changed in place; what is returned are further arguments of its ``fit``.
     """
     if not places:
         return {}
-    library, _ = family(estimator)
-    if library == "lightgbm":
+    if library(estimator) == "lightgbm":
         return {"categorical_feature": places}
-    if library == "xgboost":
+    if library(estimator) == "xgboost":
         kinds = ["c" if place in places else "q" for place in range(width)]
         estimator.set_params(enable_categorical=True, feature_types=kinds)
     else:
@@ -356,23 +172,17 @@ def declare_categories(estimator: Any, places: list[int], width: int) -> dict[st
 
 
 def forget_machine(estimator: Any) -> None:
-    """Take out of a fitted estimator what says on how many threads it was fitted.
-
-    Parameters
-    ----------
-    estimator : object
-        Changed in place.
-    """
+    """Remove from a fitted estimator, in place, on how many threads it was fitted."""
     if hasattr(estimator, "_bin_mapper"):
         estimator._bin_mapper.n_threads = 1
-    if "n_jobs" in estimator.get_params() and family(estimator)[0] == "sklearn":
+    if "n_jobs" in estimator.get_params() and library(estimator) == "sklearn":
         estimator.set_params(n_jobs=None)
 
 
 def refusals(estimator: Any) -> tuple[type[Exception], ...]:
     """Exceptions with which an estimator refuses parameters or rows."""
     usual = (AttributeError, TypeError, ValueError)
-    if family(estimator)[0] != "lightgbm":
+    if library(estimator) != "lightgbm":
         return usual
     from lightgbm.basic import LightGBMError
 
@@ -380,6 +190,6 @@ def refusals(estimator: Any) -> tuple[type[Exception], ...]:
 
 
 def reason(error: Exception) -> str:
-    """The first line of what an estimator says, without the time and source file in front."""
+    """The first line of an estimator's message, without the time and source file in front."""
     lines = str(error).strip().splitlines() or [type(error).__name__]
     return re.sub(r"^\[[\d:]+\] (\S+: )?", "", lines[0])

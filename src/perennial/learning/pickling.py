@@ -44,14 +44,6 @@ def _value(obj: Any) -> Hashable:
 
 
 def dump(value: Any, path: Path) -> None:
-    """Write a value that `joblib.load` reads, canonically.
-
-    Parameters
-    ----------
-    value : object
-        What to write; uncompressed, so that arrays can be memory-mapped.
-    path : Path
-        The file to write.
-    """
+    """Write what `joblib.load` reads, uncompressed, so that arrays can be memory-mapped."""
     with path.open("wb") as file:
         _CanonicalPickler(file).dump(value)

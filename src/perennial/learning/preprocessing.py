@@ -27,6 +27,7 @@ from perennial.model.preprocessing import (
     Tfidf,
 )
 from perennial.params.train import Train
+from perennial.runtime.errors import PerennialError
 
 Array = NDArray[Any]
 
@@ -55,28 +56,7 @@ def fit_preprocessing(
     *,
     standardise: bool = False,
 ) -> Fitted:
-    """Fit the preprocessing on the training rows.
-
-    Parameters
-    ----------
-    columns : dict
-        Numpy columns by name.
-    target : numpy.ndarray
-        Class codes or values, shape (rows,).
-    contract : Contract
-        What each column is.
-    traits : Traits
-        What the estimator takes.
-    params : Train
-        Encoding, text and seed.
-    standardise : bool
-        Whether the matrix is brought to mean 0 and scale 1, for models that mind.
-
-    Returns
-    -------
-    Fitted
-        The preprocessing and the training matrix.
-    """
+    """Fit the preprocessing on training rows; `standardise` for models that mind scale."""
     makers = _Makers(target, contract.task, traits, params)
     fitted = [
         makers.step(name, contract.columns[name], columns[name]) for name in contract.features
@@ -123,19 +103,26 @@ class _Makers:
     def _category(self, name: str, column: Column, values: Array) -> tuple[Step, Array]:
         seen = {value for value in values if value is not None}
         categories = [value for value in column.categories or sorted(seen) if value in seen]
-        encoding = self._encoding(len(categories))
+        encoding = self._encoding(name, len(categories))
         if encoding == "target":
             return self._target_mean(name, categories, values)
         step = (Category if encoding == "native" else OneHot)(name, categories)
         return step, step.apply(values)
 
-    def _encoding(self, count: int) -> str:
-        fits = count <= self.traits.native
-        if self.params.categories in {"native", "auto"}:
-            if fits:
-                return "native"
-            return "onehot" if count <= self.params.onehot_max else "target"
-        return self.params.categories
+    def _encoding(self, name: str, count: int) -> str:
+        most = self.traits.native
+        if self.params.categories == "native" and count > most:
+            limit = f"{most} values of a category at most" if most else "no categories"
+            raise PerennialError(
+                f"column {name} has {count} values, and the estimator takes {limit} as they are",
+                where="params.yaml: train.categories",
+                hint="set it to auto, onehot or target",
+            )
+        if self.params.categories != "auto":
+            return self.params.categories
+        if count <= most:
+            return "native"
+        return "onehot" if count <= self.params.onehot_max else "target"
 
     def _target_mean(self, name: str, categories: list[str], values: Array) -> tuple[Step, Array]:
         encoder = TargetEncoder(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.metrics import confusion_matrix_at_thresholds
 
 from perennial.params.train import (
     CostThreshold,
@@ -55,28 +56,9 @@ class _Counts:
 
 
 def choose_threshold(policy: Threshold, positive: Array, probability: Array) -> float:
-    """Choose a threshold by a policy.
+    """Choose the threshold from which on a row, of shape (rows,) both, is answered positive.
 
-    Candidates lie midway between neighbouring observed scores, so that rounding flips no label.
-
-    Parameters
-    ----------
-    policy : Threshold
-        The `train.threshold` section.
-    positive : numpy.ndarray
-        Whether a row is positive, shape (rows,), both kinds present.
-    probability : numpy.ndarray
-        Answered probability of the positive class, shape (rows,).
-
-    Returns
-    -------
-    float
-        Rows with at least this probability are answered positive.
-
-    Raises
-    ------
-    PerennialError
-        If no threshold reaches the precision asked for.
+    Candidates are midway between neighbouring observed scores, so that rounding flips no label.
     """
     if isinstance(policy, FixedThreshold):
         return policy.value
@@ -104,19 +86,16 @@ def _best(policy: Threshold, counts: _Counts) -> int:
 
 
 def _count(positive: Array, probability: Array) -> _Counts:
-    order = np.argsort(-probability, kind="stable")
-    scores, hits = probability[order], positive[order].astype(np.int64)
-    is_last = np.append(scores[1:] != scores[:-1], True)
-    true_positive = np.cumsum(hits)[is_last]
-    predicted = np.flatnonzero(is_last) + 1
-    # Between the highest score and 1 lies the threshold that nothing reaches.
-    edges = np.concatenate([[1.0], scores[is_last], [0.0]])
+    _, false_positive, _, true_positive, scores = confusion_matrix_at_thresholds(
+        positive, probability
+    )
+    # Between the highest score and 1 is the threshold that no row reaches.
+    edges = np.concatenate([[1.0], scores, [0.0]])
     start = 0 if edges[1] < 1 else 1
-    true_positive = np.append(0, true_positive)[start:]
     return _Counts(
         thresholds=((edges[:-1] + edges[1:]) / 2)[start:],
-        true_positive=true_positive,
-        false_positive=np.append(0, predicted)[start:] - true_positive,
-        positives=int(hits.sum()),
-        negatives=int(len(hits) - hits.sum()),
+        true_positive=np.append(0, true_positive)[start:],
+        false_positive=np.append(0, false_positive)[start:],
+        positives=int(positive.sum()),
+        negatives=int(len(positive) - positive.sum()),
     )

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from perennial.model.columns import Columns
 from perennial.model.decision import Decision
+from perennial.model.engines.registry import ENGINES
 from perennial.model.preprocessing import Preprocessing
 from perennial.runtime import jsonfile
 
@@ -20,28 +21,9 @@ FORMAT = 1
 
 Array = NDArray[Any]
 
-#: Module and class of each engine; imported when a model needs it, for each has a price.
-_ENGINES = {
-    "treelite": ("perennial.model.engines.treelite", "TreeliteEngine"),
-    "linear": ("perennial.model.engines.linear", "LinearEngine"),
-    "onnx": ("perennial.model.engines.onnx", "OnnxEngine"),
-    "skops": ("perennial.model.engines.skops", "SkopsEngine"),
-}
-
-#: What to install to run an engine, where `requirements/live.txt` is not enough.
-_REQUIREMENTS = {
-    "onnx": "requirements/live-onnx.txt",
-    "skops": "requirements/live-skops.txt",
-}
-
 
 class EngineMissingError(ValueError):
     """An engine whose packages are not installed."""
-
-
-def requirements_of(engine_name: str) -> str:
-    """Name the file of requirements that is enough to run an engine."""
-    return _REQUIREMENTS.get(engine_name, "requirements/live.txt")
 
 
 class Engine(Protocol):
@@ -173,12 +155,12 @@ def _engine(described: Mapping[str, Any], files: Mapping[str, bytes], threads: i
 
 def engine_type(name: str) -> Any:
     """Import an engine, or say with an `EngineMissingError` which requirements it lacks."""
-    module, attribute = _ENGINES[name]
+    entry = ENGINES[name]
     try:
-        return getattr(importlib.import_module(module), attribute)
+        return getattr(importlib.import_module(entry.module), entry.type)
     except ModuleNotFoundError as error:
         package = str(error.name).partition(".")[0]
         raise EngineMissingError(
             f"its engine, {name}, needs {package}, which is not installed here: "
-            f"pip install --require-hashes -r {requirements_of(name)}"
+            f"pip install --require-hashes -r {entry.requires}"
         ) from None

@@ -19,7 +19,8 @@ from perennial.data import parquet
 from perennial.data.contract import CONTRACT, Contract, read_contract
 from perennial.model import compiled as compiled_model
 from perennial.model.columns import Columns, evenly_spaced, from_arrow
-from perennial.model.compiled import CompiledModel, requirements_of
+from perennial.model.compiled import CompiledModel
+from perennial.model.engines.registry import ENGINES
 from perennial.params.build import BuildParams, read_params
 from perennial.runtime import jsonfile
 from perennial.runtime.environment import LOCK, pinned
@@ -33,10 +34,8 @@ METRICS = Path("metrics")
 BUNDLE = Path("models/bundle")
 
 #: Packages that the answers depend on, named in the manifest with the versions of the lock.
-PACKAGES = ("lightgbm", "numpy", "scikit-learn", "scipy", "treelite", "xgboost-cpu")
-
-#: And those of one engine alone.
-OWN_PACKAGES = {"onnx": ("onnxruntime", "skl2onnx"), "skops": ("skops",)}
+#: The engine's own come to these.
+PACKAGES = ("lightgbm", "numpy", "scikit-learn", "scipy", "xgboost-cpu")
 
 
 @dataclass(frozen=True)
@@ -139,7 +138,7 @@ def describe(facts: Facts) -> dict[str, Any]:
     """
     contract, decision = facts.contract, facts.model.decision
     versions = dict(pinned(LOCK.read_text(encoding="utf-8")))
-    packages = (*PACKAGES, *OWN_PACKAGES.get(facts.model.engine_name, ()))
+    packages = (*PACKAGES, *ENGINES[facts.model.engine_name].packages)
     return {
         "format": FORMAT,
         "name": facts.params.export.name,
@@ -161,7 +160,7 @@ def describe(facts: Facts) -> dict[str, Any]:
 
 def _engine(model: CompiledModel) -> dict[str, Any]:
     name = model.engine_name
-    found: dict[str, Any] = {"engine": name, "requires": requirements_of(name)}
+    found: dict[str, Any] = {"engine": name, "requires": ENGINES[name].requires}
     # What skops may build, and what of it a person had to confirm.
     return found | {key: model.options[key] for key in ("types", "trusted") if key in model.options}
 

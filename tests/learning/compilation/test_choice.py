@@ -1,9 +1,9 @@
-"""The first engine that takes a model and answers as it does runs it; else all reasons are told."""
+"""The first engine that takes a model and passes parity runs it; else every reason is given."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass
 from typing import Any
 
 import lightgbm
@@ -16,15 +16,11 @@ from sklearn.multiclass import OutputCodeClassifier
 from sklearn.tree import DecisionTreeClassifier
 from threadpoolctl import threadpool_limits
 
-from perennial.learning.compilation.choice import (
-    COMPILERS,
-    Chosen,
-    Compiler,
-    choose_engine,
-    refuse_without_engine,
-)
+from perennial.learning.adversarial import at_split_points
+from perennial.learning.compilation.choice import Chosen, choose_engine, refuse_without_engine
+from perennial.learning.compilation.registry import COMPILERS, Compiler
 from perennial.learning.compilation.thresholds import fitted_split_points, trees_of
-from perennial.learning.parity import Parity, at_split_points, prove_parity
+from perennial.learning.parity import Parity, prove_parity
 from perennial.model.compiled import CompiledModel
 from perennial.model.decision import Decision
 from perennial.model.fitted import Model
@@ -67,7 +63,7 @@ def boosted() -> Model:
 
 
 def chosen(
-    model: Model, *, missing: bool = True, compilers: Any = COMPILERS, **asked: Any
+    model: Model, *, missing: bool = True, compilers: Any = COMPILERS, **fields: Any
 ) -> Chosen:
     matrix = MATRIX if missing else np.nan_to_num(MATRIX)
     points = fitted_split_points(model.estimator, 2)
@@ -76,31 +72,31 @@ def chosen(
     def prove(compiled: CompiledModel) -> Parity:
         return prove_parity(model, compiled, matrix, tolerance=1e-6, spread=1.0)
 
-    return choose_engine(model, "binary", Train(**asked), prove, compilers=compilers)
+    return choose_engine(model, "binary", Train(**fields), prove, compilers=compilers)
 
 
 class TestChoice:
     def test_trees_go_to_treelite(self) -> None:
-        found = chosen(boosted())
-        assert (found.compiled.engine_name, found.passed_over) == ("treelite", {})
-        assert found.parity.breaches == 0
+        choice = chosen(boosted())
+        assert (choice.compiled.engine_name, choice.passed_over) == ("treelite", {})
+        assert choice.parity.breaches == 0
 
     def test_what_treelite_does_not_take_goes_to_onnx(self) -> None:
-        found = chosen(fitted(LogisticRegression(), missing=False), missing=False)
-        assert found.compiled.engine_name == "onnx"
-        assert found.passed_over == {"treelite": "it is none of the trees that treelite takes"}
+        choice = chosen(fitted(LogisticRegression(), missing=False), missing=False)
+        assert choice.compiled.engine_name == "onnx"
+        assert choice.passed_over == {"treelite": "it is none of the trees that treelite takes"}
 
     def test_what_no_converter_knows_goes_to_skops(self) -> None:
-        found = chosen(fitted(DummyClassifier()))
-        assert found.compiled.engine_name == "skops"
-        assert list(found.passed_over) == ["treelite", "onnx"]
-        assert found.compiled.options["trusted"] == []
+        choice = chosen(fitted(DummyClassifier()))
+        assert choice.compiled.engine_name == "skops"
+        assert list(choice.passed_over) == ["treelite", "onnx"]
+        assert choice.compiled.options["trusted"] == []
 
-    def test_an_engine_asked_for_by_name_is_taken_before_all_others(self) -> None:
+    def test_an_engine_named_by_name_is_taken_before_all_others(self) -> None:
         model = fitted(DecisionTreeClassifier(max_depth=4, random_state=0))
-        found = chosen(model, engine="skops", trusted=[TREE])
-        assert (found.compiled.engine_name, found.passed_over) == ("skops", {})
-        assert found.compiled.options["trusted"] == [TREE]
+        choice = chosen(model, engine="skops", trusted=[TREE])
+        assert (choice.compiled.engine_name, choice.passed_over) == ("skops", {})
+        assert choice.compiled.options["trusted"] == [TREE]
 
     @pytest.mark.parametrize(
         ("engine", "why"),
@@ -109,18 +105,18 @@ class TestChoice:
             ("skops", f"skops: nobody has confirmed {', '.join(UNTRUSTED)}"),
         ],
     )
-    def test_an_engine_asked_for_by_name_that_fails_is_an_error(
-        self, engine: str, why: str
-    ) -> None:
-        with pytest.raises(PerennialError, match="has no engine, so it cannot be exported") as told:
+    def test_an_engine_named_by_name_that_fails_is_an_error(self, engine: str, why: str) -> None:
+        with pytest.raises(
+            PerennialError, match="has no engine, so it cannot be exported"
+        ) as caught:
             chosen(boosted(), engine=engine)
-        assert told.value.what.count("\n  - ") == 1
-        assert f"\n  - {why}" in told.value.what
+        assert caught.value.what.count("\n  - ") == 1
+        assert f"\n  - {why}" in caught.value.what
 
-    def test_types_to_confirm_are_told_with_what_to_write(self) -> None:
-        with pytest.raises(PerennialError) as told:
+    def test_types_to_confirm_are_named_with_what_to_write(self) -> None:
+        with pytest.raises(PerennialError) as caught:
             chosen(boosted(), engine="skops")
-        assert f"set train.trusted: [{', '.join(UNTRUSTED)}]" in str(told.value.hint)
+        assert f"set train.trusted: [{', '.join(UNTRUSTED)}]" in str(caught.value.hint)
 
 
 def confusing_categories(model: Any) -> None:
@@ -140,38 +136,43 @@ def in_single_precision(model: Any) -> None:
         tree.set_field("threshold", np.float64(np.float32(threshold)))
 
 
-def broken(change: Callable[[Any], None]) -> Compiler:
+@dataclass(frozen=True)
+class Broken(Compiler):
     """A converter that makes sound files of something else than the fitted model."""
 
-    def compile_(*arguments: Any) -> Any:
-        engine, options = COMPILERS["treelite"].compile(*arguments)
-        change(engine.model)
+    change: Callable[[Any], None]
+
+    def compile(self, *arguments: Any) -> Any:
+        engine, options = super().compile(*arguments)
+        self.change(engine.model)  # type: ignore[attr-defined]
         return engine, options
 
-    return replace(COMPILERS["treelite"], compile=compile_)
+
+def broken(change: Callable[[Any], None]) -> Compiler:
+    return Broken(COMPILERS["treelite"].module, change)
 
 
 @pytest.mark.parametrize("change", [confusing_categories, dropping_missing, in_single_precision])
 class TestBrokenConverters:
     def test_alone_it_is_an_error(self, change: Callable[[Any], None]) -> None:
-        with pytest.raises(PerennialError) as told:
+        with pytest.raises(PerennialError) as caught:
             chosen(boosted(), compilers={"treelite": broken(change)})
-        assert "treelite: the compiled model is not the fitted one" in told.value.what
+        assert "treelite: the compiled model is not the fitted one" in caught.value.what
 
     def test_auto_passes_it_over(self, change: Callable[[Any], None]) -> None:
         compilers = {**COMPILERS, "treelite": broken(change)}
-        found = chosen(boosted(), compilers=compilers, trusted=UNTRUSTED)
-        assert found.compiled.engine_name == "skops"
-        assert "is not the fitted one" in found.passed_over["treelite"]
-        assert "skl2onnx does not convert it" in found.passed_over["onnx"]
+        choice = chosen(boosted(), compilers=compilers, trusted=UNTRUSTED)
+        assert choice.compiled.engine_name == "skops"
+        assert "is not the fitted one" in choice.passed_over["treelite"]
+        assert "skl2onnx does not convert it" in choice.passed_over["onnx"]
 
     def test_and_no_other_way_is_no_export(self, change: Callable[[Any], None]) -> None:
         compilers = {**COMPILERS, "treelite": broken(change)}
-        with pytest.raises(PerennialError) as told:
+        with pytest.raises(PerennialError) as caught:
             chosen(boosted(), compilers=compilers)
         for engine in COMPILERS:
-            assert f"\n  - {engine}: " in told.value.what
-        assert told.value.where == "params.yaml: train.estimator"
+            assert f"\n  - {engine}: " in caught.value.what
+        assert caught.value.where == "params.yaml: train.estimator"
 
 
 class TestBeforeTheFit:
@@ -179,23 +180,23 @@ class TestBeforeTheFit:
         for estimator in (LogisticRegression(), DummyClassifier(), DecisionTreeClassifier()):
             refuse_without_engine(estimator, "binary")
 
-    def test_each_engines_reason_is_told(self) -> None:
-        with pytest.raises(PerennialError) as told:
+    def test_each_engines_reason_is_given(self) -> None:
+        with pytest.raises(PerennialError) as caught:
             refuse_without_engine(lightgbm.LGBMClassifier(linear_tree=True), "binary")
-        assert told.value.what.splitlines() == [
+        assert caught.value.what.splitlines() == [
             "LGBMClassifier has no engine, so it cannot be exported:",
             "  - treelite: it does not take linear_tree=True",
             "  - onnx: skl2onnx has no converter for it",
             "  - skops: its trees are no Python objects, so skops does not write them",
         ]
-        assert told.value.hint == "leave linear_tree at its default"
+        assert caught.value.hint == "leave linear_tree at its default"
 
     def test_what_cannot_score_is_refused(self) -> None:
         with pytest.raises(PerennialError, match="neither predict_proba nor decision_function"):
             refuse_without_engine(OutputCodeClassifier(LogisticRegression()), "binary")
 
     @pytest.mark.parametrize("engine", ["treelite", "onnx"])
-    def test_only_the_engine_asked_for_counts(self, engine: str) -> None:
-        with pytest.raises(PerennialError) as told:
+    def test_only_the_engine_named_counts(self, engine: str) -> None:
+        with pytest.raises(PerennialError) as caught:
             refuse_without_engine(DummyClassifier(), "binary", engine)
-        assert told.value.what.count("\n  - ") == 1
+        assert caught.value.what.count("\n  - ") == 1

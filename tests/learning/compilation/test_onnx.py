@@ -56,8 +56,8 @@ def test_scores_are_the_estimators_own(task: Task, estimator: Any) -> None:
     matrix, target = data(task)
     estimator.fit(matrix, target)
     engine, options = compile_(estimator, task, 1)
-    wanted = scores_of(estimator, options["method"], matrix)
-    np.testing.assert_allclose(engine.scores(matrix), wanted, rtol=1e-10, atol=1e-12)
+    expected = scores_of(estimator, options["method"], matrix)
+    np.testing.assert_allclose(engine.scores(matrix), expected, rtol=1e-10, atol=1e-12)
     assert options == {"method": method_of(estimator, is_regression=task == "regression")}
 
 
@@ -96,7 +96,7 @@ def test_refused_before_the_fit(estimator: Any, why: str) -> None:
         refuse(estimator, "binary")
 
 
-def test_a_converter_that_fails_is_told() -> None:
+def test_a_converter_that_fails_is_a_refusal() -> None:
     matrix, target = data("regression")
     model = KNeighborsRegressor(metric="canberra").fit(matrix, target)
     with pytest.raises(Refusal, match="skl2onnx does not convert it"):

@@ -104,21 +104,21 @@ def test_the_options_list_the_types_and_those_that_were_confirmed() -> None:
     assert engine.scores(X).tobytes() == fitted.predict_proba(X).tobytes()
 
 
-def test_types_that_nobody_confirmed_are_told_at_once_with_what_to_write() -> None:
+def test_types_that_nobody_confirmed_are_named_at_once_with_what_to_write() -> None:
     fitted = GaussianProcessClassifier().fit(X[50:], Y[50:] - 1)
-    with pytest.raises(Refusal) as told:
+    with pytest.raises(Refusal) as caught:
         compile_(fitted, "binary", 1, ["sklearn.gaussian_process.kernels.RBF"])
     unconfirmed = [
         "sklearn.gaussian_process._gpc._BinaryGaussianProcessClassifierLaplace",
         "sklearn.gaussian_process.kernels.ConstantKernel",
         "sklearn.gaussian_process.kernels.Product",
     ]
-    assert told.value.why == f"nobody has confirmed {', '.join(unconfirmed)}"
+    assert caught.value.why == f"nobody has confirmed {', '.join(unconfirmed)}"
     everything = ", ".join([*unconfirmed, "sklearn.gaussian_process.kernels.RBF"])
-    assert f"train.trusted: [{everything}]" in str(told.value.hint)
+    assert f"train.trusted: [{everything}]" in str(caught.value.hint)
 
 
-def test_what_skops_cannot_write_is_told() -> None:
+def test_what_skops_cannot_write_is_refused() -> None:
     with pytest.raises(Refusal, match="skops does not write it"):
         compile_(Holder(part=(number for number in ())), "regression", 1)
 

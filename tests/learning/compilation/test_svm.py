@@ -40,8 +40,8 @@ def test_scores_are_libsvms(task: Task, kind: Any, load: Any, kernel: str) -> No
     machine = kind(kernel=kernel, **extra).fit(matrix, target)
     engine, options = compile_(machine, task, 1)
     for rows in (matrix, matrix * 5, np.zeros_like(matrix[:1])):
-        wanted = scores_of(machine, options["method"], rows)
-        np.testing.assert_allclose(engine.scores(rows), wanted, rtol=1e-9, atol=1e-11)
+        expected = scores_of(machine, options["method"], rows)
+        np.testing.assert_allclose(engine.scores(rows), expected, rtol=1e-9, atol=1e-11)
 
 
 def test_a_kernel_of_ones_own_is_refused() -> None:

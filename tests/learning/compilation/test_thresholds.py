@@ -20,14 +20,14 @@ from sklearn.ensemble import (
 from sklearn.linear_model import Ridge
 from sklearn.tree import DecisionTreeClassifier
 
-from perennial.learning.compilation.thresholds import fitted_split_points, split_points
+from perennial.learning.compilation.thresholds import compiled_split_points, fitted_split_points
 
 
 def test_split_points_by_hand() -> None:
     matrix = np.array([[0.0, 5.0], [1.0, 5.0], [np.nan, 5.0], [3.0, 5.0]])
     forest = RandomForestRegressor(n_estimators=1, bootstrap=False, max_features=None)
     forest.fit(matrix, [0.0, 1.0, 9.0, 3.0])
-    points = split_points(treelite.sklearn.import_model(forest), 2)
+    points = compiled_split_points(treelite.sklearn.import_model(forest), 2)
     # The split that parts the missing value from the others has no finite threshold.
     assert [place.tolist() for place in points] == [[0.5, 2.0], []]
 
@@ -43,10 +43,10 @@ def test_split_points_by_hand() -> None:
 )
 def test_the_fitted_trees_have_the_thresholds_that_treelite_has(estimator: Any) -> None:
     estimator.fit(*load_breast_cancer(return_X_y=True))
-    wanted = split_points(treelite.sklearn.import_model(estimator), 30)
-    found = fitted_split_points(estimator, 30)
-    assert [place.tolist() for place in found] == [place.tolist() for place in wanted]
-    assert sum(map(len, found)) > 15
+    expected = compiled_split_points(treelite.sklearn.import_model(estimator), 30)
+    points = fitted_split_points(estimator, 30)
+    assert [place.tolist() for place in points] == [place.tolist() for place in expected]
+    assert sum(map(len, points)) > 15
 
 
 @pytest.mark.parametrize(
@@ -59,12 +59,12 @@ def test_the_fitted_trees_have_the_thresholds_that_treelite_has(estimator: Any) 
     ],
     ids=lambda estimator: type(estimator).__name__,
 )
-def test_trees_are_found_within_others(estimator: Any) -> None:
+def test_trees_within_others_count(estimator: Any) -> None:
     column = np.arange(10.0)[:, np.newaxis]
     estimator.fit(column, column[:, 0] > 4)
-    [found] = fitted_split_points(estimator, 1)
-    assert 4.5 in found.tolist() or isinstance(estimator, BaggingClassifier)
-    assert len(found) >= 1
+    [points] = fitted_split_points(estimator, 1)
+    assert 4.5 in points.tolist() or isinstance(estimator, BaggingClassifier)
+    assert len(points) >= 1
 
 
 def test_native_categories_are_no_thresholds() -> None:

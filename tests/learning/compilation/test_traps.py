@@ -17,10 +17,11 @@ from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassif
 from sklearn.naive_bayes import BernoulliNB
 from sklearn.neighbors import KNeighborsClassifier
 
+from perennial.learning.adversarial import at_split_points
 from perennial.learning.compilation.onnx import canonical, compile_
 from perennial.learning.compilation.refusal import Refusal
 from perennial.learning.compilation.thresholds import fitted_split_points
-from perennial.learning.parity import at_split_points, prove_parity
+from perennial.learning.parity import prove_parity
 from perennial.model.compiled import CompiledModel
 from perennial.model.decision import Decision
 from perennial.model.engines.onnx import OnnxEngine

@@ -34,11 +34,11 @@ from sklearn.utils import get_tags
 from threadpoolctl import threadpool_limits
 
 from perennial.data.contract import Task
+from perennial.learning.adversarial import at_split_points
 from perennial.learning.compilation.refusal import Refusal
-from perennial.learning.compilation.thresholds import split_points
+from perennial.learning.compilation.thresholds import compiled_split_points
 from perennial.learning.compilation.treelite import TREES, compile_, refuse
 from perennial.learning.estimators import family, make_estimator
-from perennial.learning.parity import at_split_points
 
 DATA = {"binary": load_breast_cancer, "multiclass": load_wine, "regression": load_diabetes}
 SMALL = {"n_estimators": 8, "random_state": 0}
@@ -118,7 +118,7 @@ class TestTrees:
         matrix, target = data(task, missing=get_tags(estimator).input_tags.allow_nan)
         estimator.fit(matrix, target)
         engine, options = compile_(estimator, task, threads=1)
-        points = split_points(engine.model, matrix.shape[1])
+        points = compiled_split_points(engine.model, matrix.shape[1])
         dtype = str(np.dtype(engine.model.input_type))
         if family(estimator)[0] == "sklearn" and family(estimator)[1] != "HistGradientBoosting":
             dtype = "float32"
@@ -126,9 +126,9 @@ class TestTrees:
             np.float32 if dtype == "float32" else float
         )
         for rows in (matrix, sharp):
-            wanted = answered(estimator, task, rows)
-            found = engine.scores(np.asarray(rows))
-            np.testing.assert_allclose(found, wanted, rtol=1e-6, atol=1e-7)
+            expected = answered(estimator, task, rows)
+            scores = engine.scores(np.asarray(rows))
+            np.testing.assert_allclose(scores, expected, rtol=1e-6, atol=1e-7)
         assert options["link"] in {"identity", "probability", "sigmoid", "softmax", "exponential"}
 
     def test_every_family_is_tried(self) -> None:
@@ -148,24 +148,24 @@ class TestTrees:
         engine, _ = compile_(estimator, "regression", threads=1)
         edge = float(np.float32(1e-35))
         tiny = [sign * np.nextafter(edge, to) for sign in (-1, 1) for to in (0, 1)]
-        asked = np.array([*tiny, edge, -edge, 0.0, -0.0, 5e-324, -1.0, 1.0])[:, np.newaxis]
-        np.testing.assert_array_equal(engine.scores(asked), estimator.predict(asked))
-        assert len(set(engine.scores(asked))) == 3
+        inputs = np.array([*tiny, edge, -edge, 0.0, -0.0, 5e-324, -1.0, 1.0])[:, np.newaxis]
+        np.testing.assert_array_equal(engine.scores(inputs), estimator.predict(inputs))
+        assert len(set(engine.scores(inputs))) == 3
 
     def test_no_trees_at_all(self) -> None:
         matrix, target = data("regression")
         estimator = xgboost.XGBRegressor(n_estimators=0).fit(matrix, target)
         engine, _ = compile_(estimator, "regression", threads=1)
         np.testing.assert_array_equal(engine.scores(matrix), estimator.predict(matrix))
-        assert [len(points) for points in split_points(engine.model, 10)] == [0] * 10
+        assert [len(points) for points in compiled_split_points(engine.model, 10)] == [0] * 10
 
-    def test_what_the_importer_refuses_is_told(self) -> None:
+    def test_what_the_importer_refuses_is_refused(self) -> None:
         matrix, target = data("regression")
         estimator = lightgbm.LGBMRegressor(**LGBM, linear_tree=True).fit(matrix, target)
         with pytest.raises(Refusal, match="linear trees"):
             compile_(estimator, "regression", threads=1)
 
-    def test_an_output_that_no_engine_has_is_told(self) -> None:
+    def test_an_output_that_no_engine_has_is_refused(self) -> None:
         matrix, target = data("multiclass")
         estimator = lightgbm.LGBMClassifier(**LGBM, objective="multiclassova").fit(matrix, target)
         with pytest.raises(Refusal, match="multiclass_ova"):
@@ -178,7 +178,7 @@ class TestTrees:
             (BaggingClassifier(**SMALL, max_features=0.5), "different columns"),
         ],
     )
-    def test_an_ensemble_that_is_no_forest_is_told(self, estimator: Any, why: str) -> None:
+    def test_an_ensemble_that_is_no_forest_is_refused(self, estimator: Any, why: str) -> None:
         matrix, target = data("multiclass")
         with pytest.raises(Refusal, match=why):
             compile_(estimator.fit(matrix, target), "multiclass", threads=1)
@@ -210,11 +210,11 @@ class TestRefused:
     def test_before_it_is_fitted(self, path: str, params: dict[str, Any]) -> None:
         kind = path.rpartition(".")[2]
         task: Task = "regression" if kind.endswith("Regressor") else "binary"
-        with pytest.raises(Refusal) as told:
+        with pytest.raises(Refusal) as caught:
             refuse(make_estimator(path, params, task=task, seed=0), task)
         for value in params.values():
-            assert repr(value) in told.value.why
-            assert told.value.hint
+            assert repr(value) in caught.value.why
+            assert caught.value.hint
 
     @pytest.mark.parametrize(("task", "estimator"), FITS, ids=str)
     def test_nothing_else(self, task: Task, estimator: Any) -> None:

@@ -40,15 +40,15 @@ def product(weights: Any = WEIGHTS) -> bytes:
 
 def test_scores_by_what_the_graph_stands_for() -> None:
     margins = MATRIX @ WEIGHTS
-    found = OnnxEngine(product(), "predict_proba").scores(MATRIX)
-    np.testing.assert_allclose(found, margins, rtol=1e-12)
-    found = OnnxEngine(product(), "decision_function").scores(MATRIX)
-    np.testing.assert_allclose(found, from_margins(margins), rtol=1e-12)
+    scores = OnnxEngine(product(), "predict_proba").scores(MATRIX)
+    np.testing.assert_allclose(scores, margins, rtol=1e-12)
+    scores = OnnxEngine(product(), "decision_function").scores(MATRIX)
+    np.testing.assert_allclose(scores, from_margins(margins), rtol=1e-12)
     # A binary model has two columns of margins, the second one the positive class's.
-    found = OnnxEngine(product(WEIGHTS[:, :2]), "decision_function").scores(MATRIX)
-    np.testing.assert_allclose(found, from_margins(margins[:, 1]), rtol=1e-12)
-    found = OnnxEngine(product(WEIGHTS[:, :1]), "predict").scores(MATRIX)
-    np.testing.assert_allclose(found, margins[:, 0], rtol=1e-12)
+    scores = OnnxEngine(product(WEIGHTS[:, :2]), "decision_function").scores(MATRIX)
+    np.testing.assert_allclose(scores, from_margins(margins[:, 1]), rtol=1e-12)
+    scores = OnnxEngine(product(WEIGHTS[:, :1]), "predict").scores(MATRIX)
+    np.testing.assert_allclose(scores, margins[:, 0], rtol=1e-12)
 
 
 def test_threads_change_nothing() -> None:
@@ -60,9 +60,9 @@ def test_threads_change_nothing() -> None:
 
 @pytest.mark.parametrize("rows", [0, 1, 255, 256, 257])
 def test_any_number_of_rows(rows: int) -> None:
-    found = OnnxEngine(product(), "predict_proba").scores(MATRIX[:rows])
-    assert found.shape == (rows, 3)
-    np.testing.assert_allclose(found, MATRIX[:rows] @ WEIGHTS, rtol=1e-12)
+    scores = OnnxEngine(product(), "predict_proba").scores(MATRIX[:rows])
+    assert scores.shape == (rows, 3)
+    np.testing.assert_allclose(scores, MATRIX[:rows] @ WEIGHTS, rtol=1e-12)
 
 
 def test_saved_and_loaded(tmp_path: Path) -> None:
@@ -110,7 +110,7 @@ def test_it_needs_no_training_library() -> None:
     assert done.stdout == "set()\n"
 
 
-def test_onnxruntime_is_told_not_to_report_home_before_it_is_imported() -> None:
+def test_onnxruntime_does_not_report_its_use() -> None:
     """It does from the moment of its import; afterwards it is too late."""
     code = (
         "import os, sys\n"

@@ -27,10 +27,10 @@ def engine(estimator: Any, method: str, trusted: list[str] | None = None) -> Sko
 
 def test_scores_are_the_estimators_own() -> None:
     bayes, machine = GaussianNB(), SVC()
-    found = engine(bayes, "predict_proba").scores(X)
-    assert found.tobytes() == bayes.predict_proba(X).tobytes()
-    found = engine(machine, "decision_function").scores(X)
-    np.testing.assert_array_equal(found, from_margins(machine.decision_function(X)))
+    scores = engine(bayes, "predict_proba").scores(X)
+    assert scores.tobytes() == bayes.predict_proba(X).tobytes()
+    scores = engine(machine, "decision_function").scores(X)
+    np.testing.assert_array_equal(scores, from_margins(machine.decision_function(X)))
 
 
 def test_saved_and_loaded(tmp_path: Path) -> None:
@@ -56,7 +56,7 @@ def test_a_type_that_nobody_trusts_is_refused() -> None:
     assert engine(DecisionTreeClassifier(), "predict_proba", [TREE]).scores(X).shape == (150, 3)
 
 
-def test_types_are_told_without_building_anything() -> None:
+def test_types_are_named_without_building_anything() -> None:
     assert {TREE, "sklearn.tree._classes.DecisionTreeClassifier", "numpy.ndarray"} <= set(
         types_in(skops.io.dumps(DecisionTreeClassifier().fit(X, Y)))
     )

@@ -39,12 +39,12 @@ def test_saved_and_loaded(forest: tuple[Any, Any, Any], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("threads", [1, 2, 4, 1000])
-def test_any_number_of_threads_may_be_asked_for(forest: tuple[Any, Any, Any], threads: int) -> None:
+def test_any_number_of_threads_may_be_given(forest: tuple[Any, Any, Any], threads: int) -> None:
     model, matrix, _ = forest
-    wanted = TreeliteEngine(model, "identity").scores(matrix)
+    expected = TreeliteEngine(model, "identity").scores(matrix)
     with threadpool_limits(threads):
-        found = TreeliteEngine(model, "identity", threads).scores(matrix)
-    assert found.tobytes() == wanted.tobytes()
+        scores = TreeliteEngine(model, "identity", threads).scores(matrix)
+    assert scores.tobytes() == expected.tobytes()
 
 
 def test_more_threads_than_openmp_may_start(

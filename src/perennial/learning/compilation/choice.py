@@ -1,20 +1,20 @@
-"""Which engine runs a fitted model: the first that takes it and answers as it does."""
+"""Which engine runs a fitted model: the first that takes it and passes the parity proof."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from perennial.data.contract import Task
 from perennial.learning.compilation.refusal import Refusal
+from perennial.learning.compilation.registry import COMPILERS, Compiler
 from perennial.learning.estimators import KEY
 from perennial.learning.parity import Parity
 from perennial.model import compiled as compiled_model
-from perennial.model.compiled import CompiledModel, Engine
+from perennial.model.compiled import CompiledModel
 from perennial.model.fitted import Model
 from perennial.params.train import Train
 from perennial.runtime.errors import PerennialError, listed
@@ -23,59 +23,10 @@ _HINT = (
     "choose another estimator: docs/reference/estimators.md lists what is known of scikit-learn's"
 )
 
-Compile = Callable[[Any, Task, int, Sequence[str]], tuple[Engine, dict[str, Any]]]
-
-
-@dataclass(frozen=True)
-class Compiler:
-    """How an engine is asked for a model.
-
-    Attributes
-    ----------
-    refuse : callable
-        Takes an estimator that is not fitted, and the task; raises `Refusal`.
-    compile : callable
-        Takes a fitted one, the task, threads and the types that a person trusts; gives the engine
-        and its options, or raises `Refusal`.
-    """
-
-    refuse: Callable[[Any, Task], None]
-    compile: Compile
-
-
-def _later(module: str, name: str) -> Callable[..., Any]:
-    # A converter is imported when a model needs it, for each has a price.
-    def call(*arguments: Any) -> Any:
-        return getattr(import_module(module), name)(*arguments)
-
-    return call
-
-
-def _compiler(module: str) -> Compiler:
-    return Compiler(_later(module, "refuse"), _later(module, "compile_"))
-
-
-#: In the order in which `auto` asks them.
-COMPILERS: Mapping[str, Compiler] = {
-    "treelite": _compiler("perennial.learning.compilation.treelite"),
-    "onnx": _compiler("perennial.learning.compilation.onnx"),
-    "skops": _compiler("perennial.learning.compilation.skops"),
-}
-
 
 @dataclass(frozen=True)
 class Chosen:
-    """The model to serve.
-
-    Attributes
-    ----------
-    compiled : CompiledModel
-        Loaded from its own files.
-    parity : Parity
-        What its proof found.
-    passed_over : dict
-        Why not, by engine asked before.
-    """
+    """The model to serve, its parity, and why each engine tried before was passed over."""
 
     compiled: CompiledModel
     parity: Parity
@@ -85,26 +36,9 @@ class Chosen:
 def refuse_without_engine(
     estimator: Any, task: Task, engine: str = "auto", compilers: Mapping[str, Compiler] = COMPILERS
 ) -> None:
-    """Refuse an estimator that could be fitted, but that no engine could run.
-
-    Parameters
-    ----------
-    estimator : object
-        Not fitted.
-    task : str
-        What it is to be fitted for.
-    engine : str
-        Name of an engine, or ``auto``.
-    compilers : mapping
-        By engine, in order.
-
-    Raises
-    ------
-    PerennialError
-        With each engine's reason.
-    """
+    """Refuse an estimator, not fitted yet, that no engine could run, with each one's reason."""
     refusals: dict[str, Refusal] = {}
-    for name in _asked(engine, compilers):
+    for name in _candidates(engine, compilers):
         try:
             compilers[name].refuse(estimator, task)
         except Refusal as refusal:
@@ -123,35 +57,12 @@ def choose_engine(
     threads: int = 1,
     compilers: Mapping[str, Compiler] = COMPILERS,
 ) -> Chosen:
-    """Compile a fitted model for the first engine that takes it and passes the proof.
+    """Compile a model, write and load it again, for the first engine whose answers `prove` takes.
 
-    Parameters
-    ----------
-    model : Model
-        Fitted and decided.
-    task : str
-        What it was fitted for.
-    params : Train
-        The engine asked for, and the types trusted.
-    prove : callable
-        Compares a compiled model with the fitted one; raises `PerennialError` if they differ.
-    threads : int
-        Threads that the engine may use.
-    compilers : mapping
-        By engine, in order.
-
-    Returns
-    -------
-    Chosen
-        Written to a folder, loaded again, and proved.
-
-    Raises
-    ------
-    PerennialError
-        If no engine does; with each one's reason.
+    Where no engine does, the error lists each one's reason.
     """
     refusals: dict[str, Refusal] = {}
-    for name in _asked(params.engine, compilers):
+    for name in _candidates(params.engine, compilers):
         try:
             compilers[name].refuse(model.estimator, task)
             compiled = _compiled(name, compilers[name], model, task, params, threads)
@@ -166,7 +77,7 @@ def choose_engine(
     raise _no_engine(model.estimator, refusals)
 
 
-def _asked(engine: str, compilers: Mapping[str, Compiler]) -> list[str]:
+def _candidates(engine: str, compilers: Mapping[str, Compiler]) -> list[str]:
     return list(compilers) if engine == "auto" else [engine]
 
 

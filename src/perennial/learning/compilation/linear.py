@@ -18,22 +18,7 @@ DIGITS = 6
 
 
 def compile_linear(estimator: Any, task: Task) -> tuple[LinearEngine, dict[str, Any]]:
-    """Compile a fitted `LogisticRegression` or `Ridge`.
-
-    Parameters
-    ----------
-    estimator : object
-        The fitted model.
-    task : str
-        What it was fitted for.
-
-    Returns
-    -------
-    engine : LinearEngine
-        What runs it, its coefficients rounded to `DIGITS` significant digits.
-    options : dict
-        What `perennial.model.compiled` needs to load it again.
-    """
+    """Compile a fitted `LogisticRegression` or `Ridge`: the engine, and its options."""
     coefficients = significant(np.atleast_2d(estimator.coef_))
     intercept = significant(np.atleast_1d(estimator.intercept_))
     link = {"binary": "sigmoid", "multiclass": "softmax", "regression": "identity"}[task]
@@ -41,6 +26,6 @@ def compile_linear(estimator: Any, task: Task) -> tuple[LinearEngine, dict[str, 
 
 
 def significant(values: Array, digits: int = DIGITS) -> Array:
-    """Round to significant digits. Takes and returns any shape."""
+    """Round to significant digits, which numpy does to decimals alone. Any shape."""
     flat = [float(f"{value:.{digits}g}") for value in np.ravel(values)]
     return np.array(flat).reshape(np.shape(values))

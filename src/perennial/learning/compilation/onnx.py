@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import skl2onnx
+from numpy.typing import NDArray
 from skl2onnx.common._registration import get_converter
 from skl2onnx.common.data_types import DoubleTensorType
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
@@ -15,10 +16,12 @@ from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 from perennial.data.contract import Task
 from perennial.learning.compilation.refusal import Refusal
 from perennial.learning.compilation.svm import svm_graph
-from perennial.learning.compilation.thresholds import splits_of
+from perennial.learning.compilation.thresholds import fitted_split_points, splits_of
 from perennial.learning.estimators import reason
 from perennial.model.engines.onnx import INPUT, OUTPUT, OnnxEngine
 from perennial.model.fitted import method_of
+
+Array = NDArray[Any]
 
 #: Versions of the operators' definitions, held so that an upgrade of the packages alone does not
 #: change the graphs.
@@ -26,20 +29,7 @@ OPERATORS = {"": 21, "ai.onnx.ml": 3}
 
 
 def refuse(estimator: Any, task: Task) -> None:
-    """Refuse, before the fit, what no converter knows.
-
-    Parameters
-    ----------
-    estimator : object
-        Not fitted.
-    task : str
-        What it is to be fitted for.
-
-    Raises
-    ------
-    Refusal
-        With the reason.
-    """
+    """Refuse, before the fit, what skl2onnx has no converter for."""
     if not method_of(estimator, is_regression=task == "regression"):
         raise Refusal("it has neither predict_proba nor decision_function")
     _options(estimator, "predict")
@@ -48,31 +38,7 @@ def refuse(estimator: Any, task: Task) -> None:
 def compile_(
     estimator: Any, task: Task, threads: int, trusted: Sequence[str] = ()
 ) -> tuple[OnnxEngine, dict[str, Any]]:
-    """Convert a fitted estimator.
-
-    Parameters
-    ----------
-    estimator : object
-        Fitted.
-    task : str
-        What it was fitted for.
-    threads : int
-        Threads that the engine may use.
-    trusted : sequence of str
-        Not needed: the file names no types.
-
-    Returns
-    -------
-    engine : OnnxEngine
-        What runs it.
-    options : dict
-        What `perennial.model.compiled` needs to load it again.
-
-    Raises
-    ------
-    Refusal
-        If no converter takes the estimator, or onnxruntime does not take what it makes.
-    """
+    """Convert a fitted estimator: the engine, and the options that load it again."""
     del trusted
     method = method_of(estimator, is_regression=task == "regression")
     if not all(np.isfinite(threshold).all() for _, threshold in splits_of(estimator)):
@@ -103,25 +69,20 @@ def _options(estimator: Any, method: str) -> dict[str, bool]:
         converter = get_converter(skl2onnx.get_model_alias(type(estimator)))
     except RuntimeError:
         raise Refusal("skl2onnx has no converter for it") from None
-    known = converter.get_allowed_options() or {}
+    allowed = converter.get_allowed_options() or {}
     # Plain columns instead of a map by class; margins instead of what they are made into.
-    wanted = {"zipmap": False, "raw_scores": method == "decision_function"}
-    return {name: value for name, value in wanted.items() if name in known}
+    options = {"zipmap": False, "raw_scores": method == "decision_function"}
+    return {name: value for name, value in options.items() if name in allowed}
+
+
+def split_points(engine: OnnxEngine, estimator: Any, features: int) -> list[Array]:
+    """Thresholds of the trees, if any, that the fitted estimator holds."""
+    del engine
+    return fitted_split_points(estimator, features)
 
 
 def canonical(graph: onnx.ModelProto) -> bytes:
-    """Reduce a graph to what computes the scores, and write it so that it depends on that alone.
-
-    Parameters
-    ----------
-    graph : onnx.ModelProto
-        As converted; its last output holds the scores. Changed in place.
-
-    Returns
-    -------
-    bytes
-        The graph.
-    """
+    """Reduce a graph to what computes its last output; the bytes depend on that alone."""
     body = graph.graph
     del body.output[:-1]
     needed, kept = {body.output[0].name}, []
@@ -134,8 +95,8 @@ def canonical(graph: onnx.ModelProto) -> bytes:
     _replace(body.initializer, numbers)
     _replace(graph.opset_import, sorted(graph.opset_import, key=lambda each: each.domain))
     _rename(body, {"": "", INPUT: INPUT, body.output[0].name: OUTPUT})
-    for told in ("producer_name", "producer_version", "domain", "doc_string", "metadata_props"):
-        graph.ClearField(told)
+    for field in ("producer_name", "producer_version", "domain", "doc_string", "metadata_props"):
+        graph.ClearField(field)
     return bytes(graph.SerializeToString(deterministic=True))
 
 
@@ -161,7 +122,7 @@ def _rename(body: onnx.GraphProto, names: dict[str, str]) -> None:
 def _read_by(node: onnx.NodeProto) -> Iterator[str]:
     yield from node.input
     for attribute in node.attribute:
-        # The body of a loop reads what lies around it.
+        # The body of a loop reads names defined around it.
         for inner in attribute.g.node:
             yield from _read_by(inner)
 

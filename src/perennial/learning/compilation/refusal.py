@@ -4,17 +4,8 @@ from __future__ import annotations
 
 
 class Refusal(Exception):
-    """An engine's no to an estimator.
+    """An engine does not take an estimator: why, and what to do about it where that is known.
 
-    Parameters
-    ----------
-    why : str
-        The reason, to be read after the engine's name.
-    hint : str, optional
-        What to do about it, where something can be done.
-
-    Examples
-    --------
     >>> str(Refusal("no converter knows it"))
     'no converter knows it'
     """

@@ -10,13 +10,17 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import skops.io
+from numpy.typing import NDArray
 from skops.io.exceptions import UnsupportedTypeException
 
 from perennial.data.contract import Task
 from perennial.learning.compilation.refusal import Refusal
+from perennial.learning.compilation.thresholds import fitted_split_points
 from perennial.learning.estimators import family, reason
 from perennial.model.engines.skops import SCHEMA, SkopsEngine, types_in
 from perennial.model.fitted import method_of
+
+Array = NDArray[Any]
 
 #: Libraries whose models are not Python objects.
 _NOT_PYTHON = ("lightgbm", "xgboost")
@@ -27,20 +31,7 @@ _VALUES = {"DTypeNode", "FunctionNode", "JsonNode", "SliceNode", "TupleNode", "T
 
 
 def refuse(estimator: Any, task: Task) -> None:
-    """Refuse, before the fit, what skops could not write.
-
-    Parameters
-    ----------
-    estimator : object
-        Not fitted.
-    task : str
-        What it is to be fitted for.
-
-    Raises
-    ------
-    Refusal
-        With the reason.
-    """
+    """Refuse, before the fit, what skops could not write."""
     if not method_of(estimator, is_regression=task == "regression"):
         raise Refusal("it has neither predict_proba nor decision_function")
     if family(estimator)[0] in _NOT_PYTHON:
@@ -50,31 +41,9 @@ def refuse(estimator: Any, task: Task) -> None:
 def compile_(
     estimator: Any, task: Task, threads: int, trusted: Sequence[str] = ()
 ) -> tuple[SkopsEngine, dict[str, Any]]:
-    """Write a fitted estimator with skops.
+    """Write a fitted estimator with skops: the engine, and the options that load it again.
 
-    Parameters
-    ----------
-    estimator : object
-        Fitted.
-    task : str
-        What it was fitted for.
-    threads : int
-        Threads that the engine may use.
-    trusted : sequence of str
-        Types that a person confirmed, by dotted name.
-
-    Returns
-    -------
-    engine : SkopsEngine
-        What runs it.
-    options : dict
-        What `perennial.model.compiled` needs to load it again, among it the types in use, and those
-        that had to be confirmed.
-
-    Raises
-    ------
-    Refusal
-        If skops cannot write it, or if it holds a type that nobody confirmed.
+    Among these are the types in use, and those that a person had to confirm.
     """
     try:
         model = canonical(skops.io.dumps(estimator))
@@ -96,28 +65,24 @@ def compile_(
     return SkopsEngine(model, **options, threads=threads), options
 
 
+def split_points(engine: SkopsEngine, estimator: Any, features: int) -> list[Array]:
+    """Thresholds of the trees, if any, that the fitted estimator holds."""
+    del engine
+    return fitted_split_points(estimator, features)
+
+
 def canonical(model: bytes) -> bytes:
     """Rewrite a skops file so that it depends on the estimator alone.
 
-    Objects, which skops tells apart by their place in memory, are numbered as they occur. Files of
-    numbers are named by their content, sets are sorted, and the archive holds no time.
-
-    Parameters
-    ----------
-    model : bytes
-        What skops wrote.
-
-    Returns
-    -------
-    bytes
-        What skops reads alike.
+    Objects, which skops distinguishes by their place in memory, are numbered as they occur. Files
+    of numbers are named by their content, sets are sorted, and the archive holds no time.
     """
     with zipfile.ZipFile(io.BytesIO(model)) as archive:
-        found = {name: archive.read(name) for name in archive.namelist()}
-    schema = json.loads(found.pop(SCHEMA))
+        contents = {name: archive.read(name) for name in archive.namelist()}
+    schema = json.loads(contents.pop(SCHEMA))
     files = {}
     names = {}
-    for name, data in found.items():
+    for name, data in contents.items():
         data = _archive(_members(data)) if name.endswith(".npz") else data
         names[name] = f"{hashlib.sha256(data).hexdigest()}.{name.rpartition('.')[2]}"
         files[names[name]] = data

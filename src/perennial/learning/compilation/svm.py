@@ -18,7 +18,7 @@ Array = NDArray[Any]
 
 
 class _Graph:
-    """Operators in the order in which they are asked for."""
+    """A graph's operators, in the order in which they were added."""
 
     def __init__(self) -> None:
         self.nodes: list[onnx.NodeProto] = []
@@ -41,23 +41,7 @@ class _Graph:
 def svm_graph(estimator: Any, operators: dict[str, int]) -> onnx.ModelProto:
     """Write a fitted SVC, NuSVC, SVR or NuSVR as a graph.
 
-    Parameters
-    ----------
-    estimator : object
-        The fitted machine.
-    operators : dict
-        Version of the operators by domain.
-
-    Returns
-    -------
-    onnx.ModelProto
-        From the matrix to the decision function, shape (rows, 1 or classes), or to values, shape
-        (rows, 1).
-
-    Raises
-    ------
-    Refusal
-        If its kernel is of somebody's own.
+    Its output is the decision function, shape (rows, 1 or classes), or values, shape (rows, 1).
     """
     graph = _Graph()
     kernel = _KERNELS.get(estimator.kernel) if isinstance(estimator.kernel, str) else None

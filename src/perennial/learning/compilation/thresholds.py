@@ -1,8 +1,8 @@
-"""Where a model's splits lie: the values on which, and beside which, it must be asked."""
+"""Thresholds of a model's splits: the values on and beside which parity is proved."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,28 +12,18 @@ from numpy.typing import NDArray
 Array = NDArray[Any]
 
 
-def split_points(model: treelite.Model, features: int) -> list[Array]:
-    """Collect the thresholds of a forest's numerical splits.
+def compiled_split_points(model: treelite.Model, features: int) -> list[Array]:
+    """Distinct finite thresholds of a forest's numerical splits, ascending, for each column.
 
-    Parameters
-    ----------
-    model : treelite.Model
-        The trees.
-    features : int
-        Columns of the matrix.
-
-    Returns
-    -------
-    list of numpy.ndarray
-        Distinct thresholds of each column, ascending; without the infinite ones, which part
-        missing values from all others.
+    The infinite ones separate missing values from all others.
     """
-    places, thresholds = [np.empty(0, np.int32)], [np.empty(0)]
+    return _by_column(_numerical_splits(model), features)
+
+
+def _numerical_splits(model: treelite.Model) -> Iterator[tuple[Array, Array]]:
     for tree in trees_of(model):
         is_numerical = tree.get_field("node_type") == 1
-        places.append(tree.get_field("split_index")[is_numerical])
-        thresholds.append(tree.get_field("threshold")[is_numerical])
-    return _by_column(np.concatenate(places), np.concatenate(thresholds), features)
+        yield tree.get_field("split_index")[is_numerical], tree.get_field("threshold")[is_numerical]
 
 
 def trees_of(model: treelite.Model) -> Iterator[Any]:
@@ -43,25 +33,8 @@ def trees_of(model: treelite.Model) -> Iterator[Any]:
 
 
 def fitted_split_points(estimator: Any, features: int) -> list[Array]:
-    """Collect the thresholds of the trees that a fitted scikit-learn estimator holds, if any.
-
-    Parameters
-    ----------
-    estimator : object
-        A tree, an ensemble, or anything else, which has none.
-    features : int
-        Columns of the matrix.
-
-    Returns
-    -------
-    list of numpy.ndarray
-        As `split_points`.
-    """
-    places, thresholds = [np.empty(0, np.int32)], [np.empty(0)]
-    for place, threshold in splits_of(estimator):
-        places.append(place)
-        thresholds.append(threshold)
-    return _by_column(np.concatenate(places), np.concatenate(thresholds), features)
+    """As `compiled_split_points`, of the trees, if any, in a fitted scikit-learn estimator."""
+    return _by_column(splits_of(estimator), features)
 
 
 def splits_of(estimator: Any) -> Iterator[tuple[Array, Array]]:
@@ -87,7 +60,11 @@ def _flat(parts: Any) -> Iterator[Any]:
         yield parts
 
 
-def _by_column(place: Array, threshold: Array, features: int) -> list[Array]:
-    threshold = threshold.astype(np.float64)
-    place, threshold = place[np.isfinite(threshold)], threshold[np.isfinite(threshold)]
-    return [np.unique(threshold[place == feature]) for feature in range(features)]
+def _by_column(splits: Iterable[tuple[Array, Array]], features: int) -> list[Array]:
+    columns, thresholds = [np.empty(0, np.int32)], [np.empty(0)]
+    for column, threshold in splits:
+        columns.append(column)
+        thresholds.append(threshold)
+    column, threshold = np.concatenate(columns), np.concatenate(thresholds).astype(np.float64)
+    column, threshold = column[np.isfinite(threshold)], threshold[np.isfinite(threshold)]
+    return [np.unique(threshold[column == feature]) for feature in range(features)]

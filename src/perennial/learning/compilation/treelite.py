@@ -15,8 +15,9 @@ from sklearn.tree import BaseDecisionTree
 
 from perennial.data.contract import Task
 from perennial.learning.compilation.refusal import Refusal
-from perennial.learning.compilation.thresholds import trees_of
-from perennial.learning.estimators import family, reason, settings
+from perennial.learning.compilation.thresholds import compiled_split_points, trees_of
+from perennial.learning.estimators import family, reason
+from perennial.learning.parameters import settings
 from perennial.model.engines.treelite import TreeliteEngine
 
 Array = NDArray[Any]
@@ -66,20 +67,7 @@ _LIGHTGBM_ZERO = float(np.float32(1e-35))
 
 
 def refuse(estimator: Any, task: Task) -> None:
-    """Refuse, before the fit, what is no tree, or has a setting that no engine has.
-
-    Parameters
-    ----------
-    estimator : object
-        Not fitted.
-    task : str
-        What it is to be fitted for.
-
-    Raises
-    ------
-    Refusal
-        With the reason.
-    """
+    """Refuse, before the fit, what is no tree, or has a setting that no engine has."""
     if family(estimator) not in TREES:
         raise Refusal("it is none of the trees that treelite takes")
     if family(estimator)[1] == "AdaBoost" and task == "regression":
@@ -93,31 +81,7 @@ def refuse(estimator: Any, task: Task) -> None:
 def compile_(
     estimator: Any, task: Task, threads: int, trusted: Sequence[str] = ()
 ) -> tuple[TreeliteEngine, dict[str, Any]]:
-    """Compile fitted trees for treelite.
-
-    Parameters
-    ----------
-    estimator : object
-        A fitted estimator of a family in `TREES`.
-    task : str
-        What it was fitted for.
-    threads : int
-        Threads that the engine may use.
-    trusted : sequence of str
-        Not needed: the file names no types.
-
-    Returns
-    -------
-    engine : TreeliteEngine
-        What runs them.
-    options : dict
-        What `perennial.model.compiled` needs to load it again.
-
-    Raises
-    ------
-    Refusal
-        If treelite does not take the estimator as it was fitted.
-    """
+    """Compile a fitted estimator of a family in `TREES`: the engine, and its options."""
     del trusted
     try:
         model = _imported(estimator)
@@ -130,6 +94,12 @@ def compile_(
     if link == "identity" and task != "regression":
         link = "probability"
     return TreeliteEngine(model, link, threads), {"link": link}
+
+
+def split_points(engine: TreeliteEngine, estimator: Any, features: int) -> list[Array]:
+    """Thresholds of the compiled trees, which LightGBM's and XGBoost's estimators do not show."""
+    del estimator
+    return compiled_split_points(engine.model, features)
 
 
 def _imported(estimator: Any) -> treelite.Model:
@@ -151,7 +121,7 @@ def _imported(estimator: Any) -> treelite.Model:
 
 def _without_tiny(model: treelite.Model) -> treelite.Model:
     # LightGBM reads a value of up to 1e-35 on either side as zero. One of its thresholds says so,
-    # except for the value that lies on it.
+    # except for the value that is equal to it.
     for tree in trees_of(model):
         threshold = tree.get_field("threshold")
         if (threshold == -_LIGHTGBM_ZERO).any():

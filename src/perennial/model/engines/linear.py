@@ -18,16 +18,10 @@ Array = NDArray[Any]
 
 
 class LinearEngine:
-    """Coefficients, an intercept and a link.
+    """Coefficients, an intercept and a link: ``sigmoid``, ``softmax`` or ``identity``.
 
-    Parameters
-    ----------
-    coefficients : numpy.ndarray
-        Shape (outputs, features): one output for a binary task or a regression, else one a class.
-    intercept : numpy.ndarray
-        Shape (outputs,).
-    link : str
-        ``sigmoid``, ``softmax`` or ``identity``.
+    Coefficients have shape (outputs, features), with one output for a binary task or a regression,
+    else one a class.
     """
 
     def __init__(self, coefficients: Array, intercept: Array, link: str) -> None:
@@ -39,7 +33,7 @@ class LinearEngine:
     def load(
         cls, files: Mapping[str, bytes], options: dict[str, Any], threads: int = 1
     ) -> LinearEngine:
-        """Load what `save` wrote, by file name. One thread is all it takes."""
+        """Load what `save` wrote, by file name; it computes with one thread."""
         del threads
         value = jsonfile.loads(files[FILE])
         coefficients, intercept = np.array(value["coefficients"]), np.array(value["intercept"])

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from perennial.model.decision import from_margins
 
-# onnxruntime reports its use to its maker from the moment of its import, unless it is told not to.
+# onnxruntime reports its use to its maker from the moment of its import, unless this is set.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 import onnxruntime
 
@@ -29,22 +29,9 @@ Array = NDArray[Any]
 
 
 class OnnxEngine:
-    """A graph from the matrix to scores.
+    """A graph from the matrix to what an estimator's method returns.
 
-    Parameters
-    ----------
-    model : bytes
-        The graph, whole: it may not point to other files.
-    method : str
-        The estimator's method that it stands for: ``predict_proba``, ``decision_function`` or
-        ``predict``.
-    threads : int
-        Threads of one call, at most; the answers do not depend on it.
-
-    Raises
-    ------
-    ValueError
-        If onnxruntime does not take the graph.
+    The graph is whole: it may not point to other files. The answers do not depend on `threads`.
     """
 
     def __init__(self, model: bytes, method: str, threads: int = 1) -> None:
@@ -61,7 +48,7 @@ class OnnxEngine:
     def load(
         cls, files: Mapping[str, bytes], options: dict[str, Any], threads: int = 1
     ) -> OnnxEngine:
-        """Load what `save` wrote, by file name; `options` are those that compilation decided."""
+        """Load what `save` wrote, by file name; `options` are the compilation's."""
         return cls(files[FILE], options["method"], threads)
 
     def save(self, folder: Path) -> None:
@@ -69,32 +56,16 @@ class OnnxEngine:
         (folder / FILE).write_bytes(self._model)
 
     def scores(self, matrix: Array) -> Array:
-        """Score rows.
-
-        Parameters
-        ----------
-        matrix : numpy.ndarray
-            Shape (rows, features), as `Preprocessing.cast` returns it.
-
-        Returns
-        -------
-        numpy.ndarray
-            Probabilities, shape (rows, classes), or values, shape (rows,).
-
-        Raises
-        ------
-        ValueError
-            If the graph fails on these rows.
-        """
-        asked = np.asarray(matrix, dtype=np.float64)
-        starts = range(0, max(len(asked), 1), BLOCK)
-        found = np.concatenate([self._run(asked[start : start + BLOCK]) for start in starts])
+        """Score rows: (rows, features) to probabilities (rows, classes) or values (rows,)."""
+        rows = np.asarray(matrix, dtype=np.float64)
+        starts = range(0, max(len(rows), 1), BLOCK)
+        outputs = np.concatenate([self._run(rows[start : start + BLOCK]) for start in starts])
         if self._method == "predict":
-            return found.reshape(len(matrix))
+            return outputs.reshape(len(matrix))
         if self._method == "predict_proba":
-            return found
+            return outputs
         # A binary model's margins come as two columns, of which the second is the positive one.
-        return from_margins(found[:, 1] if found.shape[1] == 2 else found)
+        return from_margins(outputs[:, 1] if outputs.shape[1] == 2 else outputs)
 
     def _run(self, rows: Array) -> Array:
         try:

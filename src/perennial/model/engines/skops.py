@@ -28,25 +28,10 @@ Array = NDArray[Any]
 
 
 class SkopsEngine:
-    """An estimator in a skops file.
+    """An estimator in a skops file, and the method of it to call.
 
-    Parameters
-    ----------
-    model : bytes
-        The file.
-    method : str
-        The estimator's method to ask: ``predict_proba``, ``decision_function`` or ``predict``.
-    types : list of str
-        Every type that the file may name.
-    trusted : list of str
-        Those of them that skops does not trust by itself, and a person confirmed.
-    threads : int
-        Threads of one call, at most; the answers do not depend on it.
-
-    Raises
-    ------
-    ValueError
-        If the file names another type, or one that has to be trusted and is not.
+    `types` are all that the file may name; `trusted` those of them that skops does not trust by
+    itself, and a person confirmed. The answers do not depend on `threads`.
     """
 
     def __init__(
@@ -68,7 +53,7 @@ class SkopsEngine:
     def load(
         cls, files: Mapping[str, bytes], options: dict[str, Any], threads: int = 1
     ) -> SkopsEngine:
-        """Load what `save` wrote, by file name; `options` are those that compilation decided."""
+        """Load what `save` wrote, by file name; `options` are the compilation's."""
         model, method = files[FILE], options["method"]
         return cls(model, method, options["types"], options["trusted"], threads)
 
@@ -83,18 +68,7 @@ class SkopsEngine:
 
 
 def types_in(model: bytes) -> list[str]:
-    """Name every type, and every function, that a skops file would have skops import.
-
-    Parameters
-    ----------
-    model : bytes
-        The file; nothing of it is built.
-
-    Returns
-    -------
-    list of str
-        Dotted names, sorted.
-    """
+    """Dotted names, sorted, of all that a skops file would have skops import; it builds nothing."""
     with zipfile.ZipFile(io.BytesIO(model)) as archive:
         schema = json.loads(archive.read(SCHEMA))
     return sorted({f"{node['__module__']}.{node['__class__']}" for node in _nodes(schema)})

@@ -19,29 +19,22 @@ Array = NDArray[Any]
 
 
 class TreeliteEngine:
-    """A forest or gradient boosted trees in treelite's own format.
+    """A forest or gradient boosted trees in treelite's own format, and a link of `_LINKS`.
 
-    Parameters
-    ----------
-    model : treelite.Model
-        The trees.
-    link : str
-        From margins to scores: ``sigmoid``, ``softmax``, ``exponential`` or ``identity``.
-    threads : int
-        Threads of one call, at most; the answers do not depend on it.
+    The answers do not depend on `threads`.
     """
 
     def __init__(self, model: treelite.Model, link: str, threads: int = 1) -> None:
         self.model = model
         self._link = link
-        # treelite refuses more threads than there are cores, or than OpenMP was told to start.
+        # treelite refuses more threads than there are cores, or than OpenMP may start.
         self._threads = min(threads, cores(), thread_count())
 
     @classmethod
     def load(
         cls, files: Mapping[str, bytes], options: dict[str, Any], threads: int = 1
     ) -> TreeliteEngine:
-        """Load what `save` wrote, by file name; `options` are those that compilation decided."""
+        """Load what `save` wrote, by file name; `options` are the compilation's."""
         return cls(treelite.Model.deserialize_bytes(files[FILE]), options["link"], threads)
 
     def save(self, folder: Path) -> None:
@@ -50,18 +43,7 @@ class TreeliteEngine:
         (folder / FILE).write_bytes(self.model.serialize_bytes())
 
     def scores(self, matrix: Array) -> Array:
-        """Score rows.
-
-        Parameters
-        ----------
-        matrix : numpy.ndarray
-            Shape (rows, features), as `Preprocessing.cast` returns it.
-
-        Returns
-        -------
-        numpy.ndarray
-            Probabilities, shape (rows, classes), or values, shape (rows,).
-        """
+        """Score rows: (rows, features) to probabilities (rows, classes) or values (rows,)."""
         # treelite computes in its own input type; the cast to float32 has rounded already.
         matrix = matrix.astype(self.model.input_type, copy=False)
         margins = treelite.gtil.predict(self.model, matrix, nthread=self._threads, pred_margin=True)
