@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from perennial.evaluation.metrics.definition import SampleError
+from perennial.evaluation.metrics.columns import SampleError
 from perennial.params.build import read_params
 from perennial.review.compare.data_change import data_change
 from perennial.review.compare.plots import charts
