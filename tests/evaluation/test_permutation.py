@@ -15,7 +15,7 @@ from perennial.evaluation.metrics.binary import BinaryScores
 from perennial.evaluation.metrics.definition import Scorer, evaluate
 from perennial.evaluation.metrics.multiclass import MulticlassScores
 from perennial.evaluation.metrics.regression import RegressionScores
-from perennial.evaluation.permutation import exchange_p_values, exchanged_leads, mean_ranks
+from perennial.evaluation.permutation import exchange_p_values, exchanged_leads
 
 Array = NDArray[Any]
 
@@ -39,8 +39,8 @@ def test_it_is_the_share_of_all_exchanges_that_differ_as_much() -> None:
 
     every = [lead(np.array(choice)) for choice in product([0, 1], repeat=8)]
     exact = np.mean(np.array(every) >= every[0] - 1e-12)
-    found = exchange_p_values(head, base, day, exchanges=20_000, only=["roc_auc"])["roc_auc"]
-    assert abs(found - exact) < 4 * np.sqrt(exact * (1 - exact) / 20_000)
+    p_value = exchange_p_values(head, base, day, exchanges=20_000, only=["roc_auc"])["roc_auc"]
+    assert abs(p_value - exact) < 4 * np.sqrt(exact * (1 - exact) / 20_000)
 
 
 def test_each_threshold_stays_with_its_model() -> None:
@@ -101,11 +101,6 @@ def null_p_value(kind: str, seed: int) -> float:
         odds = [np.exp(logit) for logit in logits]
         models = [MulticlassScores(target, odd / odd.sum(1, keepdims=True)) for odd in odds]
     return exchange_p_values(*models, day, exchanges=99, seed=seed, only=["log_loss"])["log_loss"]
-
-
-def test_ranks_are_scipys() -> None:
-    values = np.random.default_rng(7).integers(0, 9, 50) / 10
-    np.testing.assert_array_equal(mean_ranks(values), rankdata(values) / 50)
 
 
 def test_every_metric_of_every_task_has_a_p_value_and_the_seed_decides_it() -> None:

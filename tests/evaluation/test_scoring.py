@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from perennial.evaluation.metrics.definition import defined_values
+from perennial.evaluation.plots import PLOTS, plots
 from perennial.evaluation.scoring import (
-    PLOTS,
-    PRIMARY,
+    METRICS,
     Sample,
     blocks_of,
+    default_primary,
     judge,
-    plots,
     primary_metric,
     scorer_of,
-    values_there_are,
 )
 from perennial.params.evaluate import Evaluate
 from perennial.runtime.errors import PerennialError
@@ -39,7 +39,7 @@ CASES: dict[str, tuple[Any, Any, Any, list[Any]]] = {
 def test_the_primary_metric_is_one_of_the_tasks(task: str) -> None:
     target, answers, threshold, _ = CASES[task]
     scorer = scorer_of(task, target, answers, threshold)  # type: ignore[arg-type]
-    assert PRIMARY[task] in [metric.name for metric in scorer.metrics]  # type: ignore[index]
+    assert default_primary(task) in scorer.metrics == METRICS[task]  # type: ignore[arg-type, index]
     found = judge(scorer, Sample(target, None), PARAMS)
     assert found.keys() == {metric.name for metric in scorer.metrics}
     assert all(item.low <= item.value <= item.high for item in found.values())
@@ -107,7 +107,7 @@ class TestBaselines:
         target = CASES["binary"][0]
         never = np.tile([0.9, 0.1], (ROWS, 1))
         scorer = scorer_of("binary", target, never, 0.5)
-        found = values_there_are(scorer)
+        found = defined_values(scorer)
         assert found["roc_auc"] == 0.5
         assert "log_loss" in found
         assert "precision" not in found
@@ -118,7 +118,7 @@ class TestBaselines:
         target, answers, threshold, _ = CASES["binary"]
         scorer = scorer_of("binary", target, answers, threshold)
         judged = judge(scorer, Sample(target, None), PARAMS)
-        assert values_there_are(scorer) == {name: item.value for name, item in judged.items()}
+        assert defined_values(scorer) == {name: item.value for name, item in judged.items()}
 
 
 class TestPlots:

@@ -11,7 +11,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from perennial.bundle.bundle import load
-from perennial.evaluation.scoring import PLOTS
+from perennial.evaluation.plots import PLOTS
 from perennial.runtime import jsonfile
 
 if TYPE_CHECKING:

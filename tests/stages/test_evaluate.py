@@ -16,8 +16,11 @@ from sklearn import metrics as reference
 
 from perennial.data import parquet
 from perennial.data.contract import Contract, read_contract
-from perennial.evaluation.scoring import PLOTS
-from perennial.model import compiled
+from perennial.evaluation import answering
+from perennial.evaluation.answering import Models, Side, answered
+from perennial.evaluation.figures import importance_figures, metric_figures
+from perennial.evaluation.plots import PLOTS
+from perennial.evaluation.scoring import default_primary
 from perennial.params.build import BuildParams, read_params
 from perennial.runtime import jsonfile
 from perennial.runtime.errors import PerennialError
@@ -114,7 +117,7 @@ class TestReports:
             assert [row["metric"] for row in found["detail"]] == list(
                 dict.fromkeys(row["metric"] for row in found["detail"])
             )
-            bare = {row["metric"] for row in found["detail"]} - evaluate.DETAIL_ONLY
+            bare = {row["metric"] for row in found["detail"]} - {"calibration_error"}
             assert bare == found.keys() - {"detail"}
             for row in found["detail"]:
                 assert row["low"] <= row["value"] <= row["high"]
@@ -225,15 +228,13 @@ class TestReports:
         assert table.select(["patient", "diagnosis"]).equals(test.select(["patient", "diagnosis"]))
 
 
-def side(project: Project, **changes: Any) -> tuple[Contract, BuildParams, evaluate.Answered]:
-    """The test side of a project, judged under other parameters."""
-    contract, params = read_contract(), read_params()
+def side(project: Project, **changes: Any) -> tuple[Contract, BuildParams, Models, Side]:
+    """The test side of a project, under other parameters."""
+    contract, params, models = read_contract(), read_params(), evaluate.read_models()
     params = BuildParams.model_validate({**params.model_dump(), **changes})
-    model = compiled.load(evaluate.COMPILED)
-    linear = compiled.load(evaluate.BASELINE)
-    dummy = np.array(jsonfile.read(evaluate.BASELINE / "dummy.json"))
     table = parquet.read(project.root / evaluate.TEST)
-    return contract, params, evaluate.answer(table, contract, params, model, linear, dummy)
+    method = params.prepare.split.method
+    return contract, params, models, answered(table, contract, method, models)
 
 
 class TestParts:
@@ -243,38 +244,35 @@ class TestParts:
         with inside(cancer):
             for method in ("time", "random"):
                 split = {"split": {"method": method}}
-                contract, params, answered = side(cancer, prepare=split)
-                found = evaluate.judged_metrics(answered, contract, params.evaluate)
-                widths[method] = {row["metric"]: row["standard_error"] for row in found["detail"]}
+                _, params, _, test = side(cancer, prepare=split)
+                detail = metric_figures(test, params.evaluate)["detail"]
+                widths[method] = {row["metric"]: row["standard_error"] for row in detail}
         wider = [widths["time"][name] > widths["random"][name] for name in widths["time"]]
         assert np.mean(wider) > 0.8
         assert widths["time"]["log_loss"] > 1.2 * widths["random"]["log_loss"]
 
     def test_figures_are_the_ones_on_file(self, task: Project) -> None:
         with inside(task):
-            contract, params, answered = side(task)
-            found = evaluate.judged_metrics(answered, contract, params.evaluate)
-        assert jsonfile.rounded(found) == figures(task)
+            _, params, _, test = side(task)
+            computed = metric_figures(test, params.evaluate)
+        assert jsonfile.rounded(computed) == figures(task)
 
     def test_batches_do_not_matter(self, task: Project, monkeypatch: pytest.MonkeyPatch) -> None:
         with inside(task):
-            _, _, whole = side(task)
-            monkeypatch.setattr(evaluate, "BATCH", 7)
-            _, _, parts = side(task)
+            *_, whole = side(task)
+            monkeypatch.setattr(answering, "BATCH", 7)
+            *_, parts = side(task)
         for name, answers in whole.answers.items():
             np.testing.assert_array_equal(parts.answers[name], answers)
 
-    def test_importance_of_too_few_rows_is_told_with_its_mend(self, cancer: Project) -> None:
+    def test_importance_of_too_few_rows_is_an_error_with_its_hint(self, cancer: Project) -> None:
         few = {**read_params(cancer.root / "params.yaml").evaluate.model_dump()}
         few["importance"] = {"rows": 1, "repeats": 1}
         with inside(cancer):
-            contract, params, answered = side(cancer, evaluate=few)
-            (primary, *_) = evaluate.scorer_of(
-                contract.task, answered.sample.target, answered.answers["model"], None
-            ).metrics
-            model = compiled.load(evaluate.COMPILED)
+            contract, params, models, test = side(cancer, evaluate=few)
+            primary = default_primary(contract.task)
             with pytest.raises(PerennialError) as refused:
-                evaluate.importance_of(model, answered, contract, params.evaluate, primary)
+                importance_figures(models.model, test, params.evaluate, primary)
         assert "params.yaml: evaluate.importance.rows: roc_auc: " in str(refused.value)
         assert str(refused.value).endswith("hint: raise it")
 

@@ -8,7 +8,7 @@ The interval for G blocks is value ± t(G - 1) * SE * sqrt(G / (G - 1)), within 
 the bootstrap's t interval (Efron and Tibshirani 1993, *An Introduction to the Bootstrap*, ch. 12)
 with the degrees of freedom and the correction for few blocks of Cameron, Gelbach and Miller 2008
 (Review of Economics and Statistics 90). It was chosen by simulation: days of very unequal size,
-whose base rate, ranking and scores all vary, and a wanted coverage of 95%. Found for roc_auc:
+whose base rate, ranking and scores all vary, and a wanted coverage of 95%. For roc_auc:
 
 ====================  =======  =======  ======
 interval              30 days  10 days  5 days
@@ -29,7 +29,9 @@ One caution: calibration_error adds up absolute values, so on a sample it stands
 true value, and when that is near zero the interval mostly lies above it: with a true value of
 0.003 and 30 days of 80 rows, 18% of the intervals held it.
 
-The same seed gives the same bytes on every CPU: see `perennial.evaluation.metrics.sums`.
+The draws are counts of blocks, and metrics follow from sums of blocks or from one sort:
+`scipy.stats.bootstrap` would score each resample anew, row by row. The same seed gives the same
+figures on every CPU, but for the last bits of a logarithm: see `metrics.sums`.
 """
 
 from __future__ import annotations
@@ -41,18 +43,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
-from perennial.evaluation.metrics.definition import (
-    FloatArray,
-    IntArray,
-    Metric,
-    MetricError,
-    SampleError,
-    Scorer,
-    evaluate,
-    integer_column,
-    same_rows,
-    select,
-)
+from perennial.evaluation.metrics.columns import FloatArray, IntArray, SampleError, block_codes
+from perennial.evaluation.metrics.definition import Metric, MetricError, Scorer, evaluate, select
 
 MAX_UNDEFINED_SHARE = 0.05
 
@@ -65,23 +57,16 @@ KEPT_MEMORY = 24 << 20
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A metric's value and how far to trust it.
-
-    Parameters
-    ----------
-    value
-        On the sample itself.
-    low, high
-        The confidence interval, within the metric's range. It closes to a point when no resample
-        differs (a flawless model on a small sample): that is want of evidence, not certainty.
-    standard_error
-        The deviation of the value over resamples, times sqrt(G / (G - 1)) for G blocks.
-    """
+    """A metric's value and how far to trust it."""
 
     value: float
+    """On the sample itself."""
     low: float
     high: float
+    """The confidence interval, within the metric's range. It closes to a point when no resample
+    differs (a flawless model on a small sample): that is want of evidence, not certainty."""
     standard_error: float
+    """The deviation of the value over resamples, times sqrt(G / (G - 1)) for G blocks."""
 
 
 def estimate(
@@ -93,37 +78,11 @@ def estimate(
     seed: int = 0,
     only: Collection[str] | None = None,
 ) -> dict[str, Estimate]:
-    """Estimate metrics and their confidence intervals.
+    """Metrics and their confidence intervals, by name.
 
-    Parameters
-    ----------
-    scorer
-        The answers of one model.
-    blocks
-        (rows,) whole numbers: rows with the same number stand or fall together, such as rows of
-        one day. None makes each row its own block.
-    resamples
-        How many samples are drawn, from 2 up.
-    confidence
-        Between 0 and 1: the share of such intervals that should hold the true value.
-    seed
-        Of the draws, from 0 up.
-    only
-        The names of the metrics wanted; None means all.
-
-    Returns
-    -------
-    dict
-        Metric name to `Estimate`.
-
-    Raises
-    ------
-    MetricError
-        When a metric has no value on the sample, or on over 5% of the resamples.
-    SampleError
-        When there are fewer than two blocks.
-    ValueError
-        When a parameter is out of its range, or a name in `only` unknown.
+    `blocks` (rows,) holds whole numbers: rows with the same number are drawn together, such as
+    those of one day; None makes each row its own block. A metric that has no value on the sample,
+    or on over 5% of the resamples, is a `MetricError`; fewer than two blocks are a `SampleError`.
 
     Examples
     --------
@@ -154,27 +113,10 @@ def estimate_difference(
     seed: int = 0,
     only: Collection[str] | None = None,
 ) -> dict[str, Estimate]:
-    """Estimate how much higher `head` scores than `base` on the same rows.
+    """How much higher `head` scores than `base` on the same rows, by metric: head - base.
 
-    Both are judged on the same draws, so what makes a day hard for both cancels.
-
-    Parameters
-    ----------
-    head, base
-        The answers of two models to the same rows in the same order.
-    blocks, resamples, confidence, seed, only
-        As for `estimate`.
-
-    Returns
-    -------
-    dict
-        Metric name to the `Estimate` of head - base. Its sign says nothing of better or worse:
-        see `Metric.direction`.
-
-    Raises
-    ------
-    MetricError, SampleError, ValueError
-        As for `estimate`; and ValueError when the two differ in rows or metrics.
+    Both are judged on the same draws, so what makes a day hard for both cancels. The sign says
+    nothing of better or worse: see `Metric.direction`.
     """
     if head.rows != base.rows or head.metrics != base.metrics:
         raise ValueError(
@@ -198,26 +140,7 @@ def estimate_difference(
 
 
 def resample_counts(groups: int, resamples: int, seed: int) -> IntArray:
-    """Draw whole groups with replacement, as many as there are.
-
-    Parameters
-    ----------
-    groups
-        The number of groups, from 1 up.
-    resamples
-        The number of samples drawn, from 1 up.
-    seed
-        Of numpy's PCG64, from 0 up.
-
-    Returns
-    -------
-    ndarray
-        (resamples, groups): how often each group was drawn; each row adds up to `groups`.
-
-    Raises
-    ------
-    ValueError
-        When a parameter is out of its range.
+    """How often each group is drawn, (resamples, groups): with replacement, as many as there are.
 
     Examples
     --------
@@ -248,7 +171,7 @@ def _design(
     _at_least("seed", seed, 0)
     if not 0 < confidence < 1:
         raise ValueError(f"confidence: must be between 0 and 1, got {confidence}")
-    codes = np.arange(rows) if blocks is None else _block_codes(rows, blocks)
+    codes = block_codes(blocks, rows)
     groups = int(codes.max()) + 1
     if groups < 2:
         raise SampleError(
@@ -257,12 +180,6 @@ def _design(
             hint="score a longer period, or use finer blocks",
         )
     return _Design(codes, groups, resamples, confidence, seed)
-
-
-def _block_codes(rows: int, blocks: npt.ArrayLike) -> IntArray:
-    column = integer_column("blocks", blocks)
-    same_rows("blocks", column, rows)
-    return np.unique(column, return_inverse=True)[1].astype(np.int64)
 
 
 def _draws(groups: int, resamples: int, seed: int, chunk: int) -> Iterator[IntArray]:

@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from perennial.evaluation.metrics.binary import binary_columns, checked_threshold
-from perennial.evaluation.metrics.definition import BoolArray, FloatArray, IntArray, MetricError
+from perennial.evaluation.metrics.columns import BoolArray, FloatArray, IntArray
+from perennial.evaluation.metrics.definition import MetricError
 from perennial.evaluation.metrics.multiclass import multiclass_columns
 from perennial.evaluation.metrics.regression import regression_columns
 from perennial.evaluation.metrics.sums import equal_mass_starts, run_starts
@@ -34,25 +35,8 @@ ABOVE_ALL = float(np.nextafter(1.0, 2.0))
 def roc(target: npt.ArrayLike, probability: npt.ArrayLike, *, points: int = POINTS) -> Columns:
     """The receiver operating characteristic (Fawcett 2006, Pattern Recognition Letters 27).
 
-    Parameters
-    ----------
-    target
-        (rows,) boolean: the truth.
-    probability
-        (rows,) in [0, 1].
-    points
-        The most points kept, from 2 up.
-
-    Returns
-    -------
-    dict
-        ``threshold`` (falling, from just above 1), ``false_positive_rate`` and
-        ``true_positive_rate`` (rising from 0 to 1).
-
-    Raises
-    ------
-    MetricError
-        When the target holds one class only.
+    ``threshold`` falls from just above 1, ``false_positive_rate`` and ``true_positive_rate`` rise
+    from 0 to 1. A target of one class only is a `MetricError`.
 
     Examples
     --------
@@ -78,21 +62,8 @@ def precision_recall(
 ) -> Columns:
     """Precision and recall at each threshold (Davis and Goadrich 2006, ICML).
 
-    Parameters
-    ----------
-    target, probability, points
-        As for `roc`.
-
-    Returns
-    -------
-    dict
-        ``threshold`` (falling, from just above 1), ``recall`` (rising from 0 to 1) and
-        ``precision``; by convention precision is 1 at the first point, where nothing is predicted.
-
-    Raises
-    ------
-    MetricError
-        When the target holds no positive.
+    ``threshold`` falls from just above 1, ``recall`` rises from 0 to 1; by convention
+    ``precision`` is 1 at the first point, where nothing is predicted positive.
     """
     truth, chance = binary_columns(target, probability)
     _needs("precision_recall", truth, negatives=False)
@@ -106,21 +77,9 @@ def precision_recall(
 def calibration(target: npt.ArrayLike, probability: npt.ArrayLike, *, bins: int = 10) -> Columns:
     """The reliability diagram (Niculescu-Mizil and Caruana 2005, ICML), in bins of equal mass.
 
-    With 10 bins they are those of ``calibration_error``, which is therefore the mean distance of
-    ``observed`` from ``predicted``, weighted by ``rows``.
-
-    Parameters
-    ----------
-    target, probability
-        As for `roc`.
-    bins
-        The number of bins wanted, from 1 up; ties may leave fewer.
-
-    Returns
-    -------
-    dict
-        By rising probability: ``predicted`` (mean probability), ``observed`` (share of
-        positives), ``rows``.
+    By rising probability: ``predicted`` (mean probability), ``observed`` (share of positives),
+    ``rows``. With 10 bins they are those of ``calibration_error``, which is therefore the mean
+    distance of ``observed`` from ``predicted``, weighted by ``rows``.
     """
     truth, chance = binary_columns(target, probability)
     _at_least("bins", bins, 1)
@@ -135,20 +94,7 @@ def calibration(target: npt.ArrayLike, probability: npt.ArrayLike, *, bins: int 
 
 
 def confusion(target: npt.ArrayLike, probability: npt.ArrayLike, threshold: float) -> Columns:
-    """Count the four outcomes at a threshold.
-
-    Parameters
-    ----------
-    target, probability
-        As for `roc`.
-    threshold
-        In [0, 1]: positive from this probability on.
-
-    Returns
-    -------
-    dict
-        ``actual``, ``predicted`` (0 or 1) and ``rows``: four rows, in order.
-    """
+    """Rows by truth and by prediction at a threshold, each 0 or 1: four rows, in order."""
     truth, chance = binary_columns(target, probability)
     predicted = chance >= checked_threshold(threshold)
     return _crossed(truth.astype(np.int64), predicted.astype(np.int64), 2)
@@ -157,20 +103,9 @@ def confusion(target: npt.ArrayLike, probability: npt.ArrayLike, threshold: floa
 def score_histogram(
     target: npt.ArrayLike, probability: npt.ArrayLike, *, bins: int = 20
 ) -> Columns:
-    """Count positives and negatives by probability.
+    """Positives and negatives by probability, in bins of equal width over [0, 1].
 
-    Parameters
-    ----------
-    target, probability
-        As for `roc`.
-    bins
-        The number of bins of equal width over [0, 1], from 1 up.
-
-    Returns
-    -------
-    dict
-        ``low``, ``high`` (a bin holds its low edge; the last one holds 1 too), ``negatives``,
-        ``positives``.
+    A bin holds its ``low`` edge; the last one holds 1 too.
     """
     truth, chance = binary_columns(target, probability)
     _at_least("bins", bins, 1)
@@ -183,65 +118,21 @@ def score_histogram(
 def multiclass_roc(
     target: npt.ArrayLike, probability: npt.ArrayLike, *, points: int = POINTS
 ) -> Columns:
-    """The `roc` of each class against the rest, under one another.
-
-    Parameters
-    ----------
-    target
-        (rows,) whole numbers from 0 to classes - 1.
-    probability
-        (rows, classes), each row adding up to 1.
-    points
-        The most points kept of each class, from 2 up.
-
-    Returns
-    -------
-    dict
-        ``class`` and the columns of `roc`.
-
-    Raises
-    ------
-    MetricError
-        When a class does not occur.
-    """
+    """The `roc` of each class against the rest, under one another."""
     return _by_class(target, probability, lambda truth, chance: roc(truth, chance, points=points))
 
 
 def multiclass_calibration(
     target: npt.ArrayLike, probability: npt.ArrayLike, *, bins: int = 10
 ) -> Columns:
-    """The `calibration` of each class against the rest, under one another.
-
-    Parameters
-    ----------
-    target, probability
-        As for `multiclass_roc`.
-    bins
-        As for `calibration`, for each class.
-
-    Returns
-    -------
-    dict
-        ``class`` and the columns of `calibration`.
-    """
+    """The `calibration` of each class against the rest, under one another."""
     return _by_class(
         target, probability, lambda truth, chance: calibration(truth, chance, bins=bins)
     )
 
 
 def multiclass_confusion(target: npt.ArrayLike, probability: npt.ArrayLike) -> Columns:
-    """Count rows by true and by likeliest class.
-
-    Parameters
-    ----------
-    target, probability
-        As for `multiclass_roc`.
-
-    Returns
-    -------
-    dict
-        ``actual``, ``predicted`` and ``rows``: one row for each pair of classes, in order.
-    """
+    """Rows by true and by likeliest class: one row for each pair of classes, in order."""
     codes, table = multiclass_columns(target, probability)
     return _crossed(codes, table.argmax(axis=1), table.shape[1])
 
@@ -249,20 +140,9 @@ def multiclass_confusion(target: npt.ArrayLike, probability: npt.ArrayLike) -> C
 def regression_calibration(
     target: npt.ArrayLike, prediction: npt.ArrayLike, *, bins: int = 10
 ) -> Columns:
-    """What came true, by what was predicted, in bins of equal mass.
+    """Means of truth by what was predicted, in bins of equal mass, by rising prediction.
 
-    Parameters
-    ----------
-    target, prediction
-        (rows,) finite, in the target's unit.
-    bins
-        The number of bins wanted, from 1 up; ties may leave fewer.
-
-    Returns
-    -------
-    dict
-        By rising prediction: ``predicted`` and ``actual`` (means), ``actual_low`` and
-        ``actual_high`` (the target's 10% and 90% quantiles, interpolated), ``rows``.
+    ``actual_low`` and ``actual_high`` are the target's 10% and 90% quantiles, interpolated.
     """
     truth, guess = regression_columns(target, prediction)
     _at_least("bins", bins, 1)
@@ -283,21 +163,7 @@ def regression_calibration(
 def residual_histogram(
     target: npt.ArrayLike, prediction: npt.ArrayLike, *, bins: int = 40
 ) -> Columns:
-    """Count rows by prediction less target.
-
-    Parameters
-    ----------
-    target, prediction
-        As for `regression_calibration`.
-    bins
-        The number of bins of equal width, from 1 up.
-
-    Returns
-    -------
-    dict
-        ``low``, ``high`` (in the target's unit, from the least residual to the greatest),
-        ``rows``.
-    """
+    """Rows by prediction less target, in bins of equal width, from the least to the greatest."""
     truth, guess = regression_columns(target, prediction)
     _at_least("bins", bins, 1)
     rows, edges = np.histogram(guess - truth, bins)
@@ -305,19 +171,7 @@ def residual_histogram(
 
 
 def thinned(columns: Columns, points: int) -> Columns:
-    """Keep at most so many rows, evenly spaced, the first and the last among them.
-
-    Parameters
-    ----------
-    columns
-        Equally long arrays.
-    points
-        The most rows kept, from 2 up.
-
-    Returns
-    -------
-    dict
-        The same columns, shortened where they are longer.
+    """At most so many rows of equally long columns, evenly spaced, the first and last among them.
 
     Examples
     --------

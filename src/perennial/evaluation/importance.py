@@ -17,20 +17,11 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Importance:
-    """What shuffling a column costs.
-
-    Attributes
-    ----------
-    column : str
-        The raw column.
-    mean : float
-        Mean loss of the metric over the shuffles; above 0 where the column helps.
-    low, high : float
-        Least and largest loss of a shuffle.
-    """
+    """The loss of a metric when a raw column is shuffled: mean, least and largest."""
 
     column: str
     mean: float
+    """Above 0 where the column helps."""
     low: float
     high: float
 
@@ -44,37 +35,18 @@ def permutation_importance(
     repeats: int,
     seed: int,
 ) -> list[Importance]:
-    """Shuffle each raw column in turn.
+    """Shuffle each raw column of encoded rows (rows, features) in turn; the most important first.
 
-    All matrix columns that come from one raw column are shuffled together, which is the same as
-    shuffling the raw column, and encodes only once.
-
-    Parameters
-    ----------
-    matrix : numpy.ndarray
-        Encoded rows, shape (rows, features).
-    origin : list of str
-        Raw column of each matrix column.
-    answer : callable
-        From a matrix to the model's answers; asked all shuffles of a column at once, for an engine
-        is slow with few rows.
-    loss : callable
-        From the answers to the rows, in their order, to a figure that is higher where the model is
-        worse.
-    repeats : int
-        Shuffles a column.
-    seed : int
-        Of the shuffles.
-
-    Returns
-    -------
-    list of Importance
-        The most important first.
+    `origin` names the raw column of each feature: those of one raw column are shuffled together,
+    which is the same as shuffling the raw column, and encodes only once. `answer` computes the
+    model's answers to a matrix, of all shuffles of a column at once, for an engine is slow with few
+    rows; `loss` is higher where answers to the rows, in their order, are worse. By hand:
+    scikit-learn's `permutation_importance` wants an estimator, and is imported in learning alone.
     """
     rng = np.random.default_rng(seed)
     answers = answer(matrix)
     base = loss(answers)
-    found = []
+    importances = []
     for column in dict.fromkeys(origin):
         places = [place for place, name in enumerate(origin) if name == column]
         orders = [rng.permutation(len(matrix)) for _ in range(repeats)]
@@ -82,8 +54,8 @@ def permutation_importance(
             loss(part) - base
             for part in np.split(_answers(matrix, answers, places, orders, answer), repeats)
         ]
-        found.append(Importance(column, sum(losses) / repeats, min(losses), max(losses)))
-    return sorted(found, key=lambda item: (-item.mean, item.column))
+        importances.append(Importance(column, sum(losses) / repeats, min(losses), max(losses)))
+    return sorted(importances, key=lambda item: (-item.mean, item.column))
 
 
 def _answers(
@@ -95,15 +67,14 @@ def _answers(
 ) -> Array:
     """Answers to the rows of every shuffle, one after the other.
 
-    A row that got a value like its own is not asked again: of a column with few values, that is
-    most of them.
+    A row that got a value like its own keeps its answer: of a column with few values, most do.
     """
     own = np.tile(matrix, (len(orders), 1))
     shuffled = own.copy()
     shuffled[:, places] = np.concatenate([matrix[order][:, places] for order in orders])
     is_same = (shuffled == own) | (np.isnan(shuffled) & np.isnan(own))
     changed = np.flatnonzero(~is_same.all(axis=1))
-    found = np.concatenate([answers] * len(orders))
+    result = np.concatenate([answers] * len(orders))
     if len(changed):
-        found[changed] = answer(shuffled[changed])
-    return found
+        result[changed] = answer(shuffled[changed])
+    return result

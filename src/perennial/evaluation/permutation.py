@@ -9,29 +9,22 @@ Phipson and Smyth 2010, Statistical Applications in Genetics and Molecular Biolo
 both answer alike change nothing when exchanged, so they are no evidence.
 
 An exchange is a weighing: both models' answers stand in one sample, and each block counts either
-the head's or the base's. So one sort serves all exchanges, and every task's scorer serves as it is.
+the head's or the base's. So one sort serves all exchanges, and every task's scorer serves as it
+is. `scipy.stats.permutation_test` would score each exchange anew, row by row.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from perennial.evaluation.bootstrap import CHUNK_SIZE
-from perennial.evaluation.metrics.binary import BinaryScores
-from perennial.evaluation.metrics.definition import FloatArray, IntArray, Metric, Scorer
-from perennial.evaluation.metrics.multiclass import MulticlassScores
-from perennial.evaluation.metrics.regression import RegressionScores
-
-#: Binary metrics that look at ranks alone: each model's own ranks are exchanged, for two scales of
-#: scores do not mix.
-RANKED = ("roc_auc", "average_precision")
-
-#: Binary metrics of what is predicted at the threshold: each model has its own.
-DECIDED = ("precision", "recall", "f1")
+from perennial.evaluation.metrics.columns import FloatArray, IntArray, block_codes
+from perennial.evaluation.metrics.definition import Definition, Metric, Scorer, select
 
 # Differences nearer than this share of the metric are ties: sums in another order differ in the
 # last places, wherever these stand. A target in cents is no other evidence than one in millions.
@@ -40,67 +33,26 @@ TIE = 1e-10
 
 @dataclass(frozen=True, slots=True)
 class Pooled:
-    """Both models' answers as one sample: the rows as the head answers them, then as the base does.
-
-    Parameters
-    ----------
-    scorer
-        Of the pooled sample, (2 rows,).
-    metrics
-        The names of the metrics that it is asked for.
-    """
+    """Both models' answers as one sample: the rows as the head answers them, then the base."""
 
     scorer: Scorer
-    metrics: tuple[str, ...]
+    """Of the pooled sample, (2 rows,)."""
+    metrics: tuple[Definition[Any], ...]
+    """Those that are computed from it."""
 
 
-def pooled(head: Scorer, base: Scorer) -> list[Pooled]:
-    """Put two models' answers to the same rows into common samples.
-
-    Parameters
-    ----------
-    head, base
-        Scorers of one kind over the same rows.
-
-    Returns
-    -------
-    list of Pooled
-        Samples that together have every metric once.
-
-    Raises
-    ------
-    TypeError
-        If the two are not of one kind that is known.
-    """
-    names = tuple(metric.name for metric in head.metrics)
-    if isinstance(head, BinaryScores) and isinstance(base, BinaryScores):
-        return _pooled_binary(head, base, names)
-    if isinstance(head, MulticlassScores) and isinstance(base, MulticlassScores):
-        probability = np.concatenate([head.probability, base.probability])
-        return [Pooled(MulticlassScores(np.tile(head.target, 2), probability), names)]
-    if isinstance(head, RegressionScores) and isinstance(base, RegressionScores):
-        prediction = np.concatenate([head.prediction, base.prediction])
-        return [Pooled(RegressionScores(np.tile(head.target, 2), prediction), names)]
-    raise TypeError(f"no exchange of {type(head).__name__} with {type(base).__name__}")
-
-
-def _pooled_binary(head: BinaryScores, base: BinaryScores, names: tuple[str, ...]) -> list[Pooled]:
+def pooled(head: Scorer, base: Scorer, definitions: tuple[Definition[Any], ...]) -> list[Pooled]:
+    """One sample for each part of the answers that some metric exchanges."""
+    if type(head) is not type(base):
+        raise TypeError(f"no exchange of {type(head).__name__} with {type(base).__name__}")
+    by_part: dict[Callable[[Any], FloatArray], list[Definition[Any]]] = {}
+    for definition in definitions:
+        by_part.setdefault(definition.exchanged, []).append(definition)
     target = np.tile(head.target, 2)
-
-    def together(of: Callable[[BinaryScores], FloatArray]) -> BinaryScores:
-        return BinaryScores(target, np.concatenate([of(head), of(base)]), 0.5)
-
-    ranks = together(lambda scores: mean_ranks(scores.probability))
-    answers = together(lambda scores: scores.probability)
-    decisions = together(lambda scores: (scores.probability >= scores.threshold).astype(np.float64))
-    others = tuple(name for name in names if name not in {*RANKED, *DECIDED})
-    return [Pooled(ranks, RANKED), Pooled(answers, others), Pooled(decisions, DECIDED)]
-
-
-def mean_ranks(values: FloatArray) -> FloatArray:
-    """Rank values from 0 to 1, ties sharing their mean rank: (rows,) to (rows,)."""
-    _, places, counts = np.unique(values, return_inverse=True, return_counts=True)
-    return np.asarray(((np.cumsum(counts) - (counts - 1) / 2) / len(values))[places])
+    return [
+        Pooled(head.pooled(target, np.concatenate([part(head), part(base)])), tuple(metrics))
+        for part, metrics in by_part.items()
+    ]
 
 
 def exchange_p_values(
@@ -112,52 +64,25 @@ def exchange_p_values(
     seed: int = 0,
     only: Collection[str] | None = None,
 ) -> dict[str, float]:
-    """Find how often chance alone makes a difference as large as the observed one.
+    """Two-sided p-values by metric, between 1 / (exchanges + 1) and 1.
 
-    Parameters
-    ----------
-    head, base
-        The answers of two models to the same rows in the same order.
-    blocks
-        (rows,) whole numbers: the answers to rows with one number are exchanged together. None
-        exchanges each row for itself.
-    exchanges
-        How many are drawn, from 1 up.
-    seed
-        Of the draws.
-    only
-        The names of the metrics wanted; None means all.
-
-    Returns
-    -------
-    dict
-        Two-sided p-value, between 1 / (exchanges + 1) and 1, by metric. A metric that some
-        exchange leaves without a value is judged by the others; one that has none at all is 1.
-
-    Raises
-    ------
-    ValueError
-        When the two differ in rows, or a parameter is out of its range.
-    TypeError
-        As for `pooled`.
+    `head` and `base` answer the same rows in the same order; rows with one number in `blocks`
+    (rows,) are exchanged together, each for itself where it is None. An exchange that leaves a
+    metric without a value is left out; a metric that has none as observed is 1.
     """
     if head.rows != base.rows:
         raise ValueError(f"base: has {base.rows} rows where head has {head.rows}")
     if exchanges < 1:
         raise ValueError(f"exchanges: must be at least 1, got {exchanges}")
-    codes = np.arange(head.rows) if blocks is None else _codes(blocks)
-    metrics = {
-        metric.name: metric for metric in head.metrics if only is None or metric.name in only
-    }
-    found: dict[str, float] = {}
-    for sample in pooled(head, base):
-        wanted = [metrics[name] for name in sample.metrics if name in metrics]
-        if wanted:
-            leads, sizes = _leads(sample.scorer, wanted, codes, exchanges, seed)
-            found |= {
-                name: _p_value(np.abs(lead), TIE * sizes[name]) for name, lead in leads.items()
-            }
-    return {name: found[name] for name in metrics}
+    metrics = select(head.definitions, only)
+    codes = block_codes(blocks, head.rows)
+    p_values: dict[str, float] = {}
+    for sample in pooled(head, base, metrics):
+        leads, sizes = _leads(sample, codes, exchanges, seed)
+        p_values |= {
+            name: _p_value(np.abs(lead), TIE * sizes[name]) for name, lead in leads.items()
+        }
+    return {metric.name: p_values[metric.name] for metric in metrics}
 
 
 def exchanged_leads(
@@ -169,44 +94,27 @@ def exchanged_leads(
     exchanges: int = 1000,
     seed: int = 0,
 ) -> FloatArray:
-    """Compute the head's lead on a metric as it is, and under random exchanges.
+    """The head's lead on a metric as observed, and under each exchange: (exchanges + 1,).
 
-    Parameters
-    ----------
-    head, base, blocks, exchanges, seed
-        As for `exchange_p_values`.
-    metric
-        The metric's name.
-
-    Returns
-    -------
-    ndarray
-        (exchanges + 1,): the observed lead first; above 0 where the head is better, NaN where an
-        exchange leaves the metric without a value.
+    Above 0 where the head is better; NaN where an exchange leaves the metric without a value.
     """
-    codes = np.arange(head.rows) if blocks is None else _codes(blocks)
-    (wanted,) = (item for item in head.metrics if item.name == metric)
-    (sample,) = (item for item in pooled(head, base) if metric in item.metrics)
-    return _leads(sample.scorer, [wanted], codes, exchanges, seed)[0][metric]
-
-
-def _codes(blocks: npt.ArrayLike) -> IntArray:
-    return np.unique(np.asarray(blocks), return_inverse=True)[1].astype(np.int64)
+    (sample,) = pooled(head, base, select(head.definitions, [metric]))
+    return _leads(sample, block_codes(blocks, head.rows), exchanges, seed)[0][metric]
 
 
 def _leads(
-    scorer: Scorer, metrics: list[Metric], codes: IntArray, exchanges: int, seed: int
+    sample: Pooled, codes: IntArray, exchanges: int, seed: int
 ) -> tuple[dict[str, FloatArray], dict[str, float]]:
     """Leads by metric, the observed one first, and how large the metric itself is."""
     count = int(codes.max()) + 1
     # Cells: each block as the head answers it, then each as the base does.
-    drawn: dict[str, list[FloatArray]] = {metric.name: [] for metric in metrics}
+    drawn: dict[str, list[FloatArray]] = {metric.name: [] for metric in sample.metrics}
     sizes: dict[str, float] = {}
-    evaluate = scorer.over(np.concatenate([codes, codes + count]), drawn)
+    evaluate = sample.scorer.over(np.concatenate([codes, codes + count]), drawn)
     for is_exchanged in _exchanges(count, exchanges, seed, max(1, CHUNK_SIZE // (2 * len(codes)))):
         ours = evaluate(np.concatenate([1 - is_exchanged, is_exchanged], axis=1))
         theirs = evaluate(np.concatenate([is_exchanged, 1 - is_exchanged], axis=1))
-        for metric in metrics:
+        for metric in sample.metrics:
             lead = _merit(metric, ours[metric.name]) - _merit(metric, theirs[metric.name])
             drawn[metric.name].append(lead)
             # The first are the observed ones.

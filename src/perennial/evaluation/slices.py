@@ -18,44 +18,19 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Slice:
-    """Rows that share a value, or a quarter of the values.
-
-    Attributes
-    ----------
-    column : str
-        The column.
-    value : str
-        The value, or the range of values, for people.
-    rows : numpy.ndarray
-        Which rows, ascending.
-    """
+    """Rows that share a value of a column, or a quarter of its values."""
 
     column: str
     value: str
+    """The value, or the range of values, for people."""
     rows: NDArray[np.intp]
+    """Places in the sample, ascending."""
 
 
 def slices(columns: Columns, types: dict[str, str], chosen: list[str]) -> Iterator[Slice]:
-    """Cut a sample along each chosen column.
+    """Cut a sample along each chosen column: categories and booleans by value, numbers in quarters.
 
-    Parameters
-    ----------
-    columns : dict
-        Numpy columns by name.
-    types : dict
-        Contract type by column name.
-    chosen : list of str
-        Columns to cut along: categories and booleans by value, numbers in quarters.
-
-    Yields
-    ------
-    Slice
-        In the order of the columns, then of the values. Every row is in one slice a column.
-
-    Raises
-    ------
-    PerennialError
-        If a column is not a feature, or is of a type that makes no slices.
+    In the order of the columns, then of the values; every row is in one slice of each column.
     """
     for name in chosen:
         kind = types.get(name)

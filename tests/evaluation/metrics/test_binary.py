@@ -12,7 +12,8 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from perennial.evaluation.metrics.binary import BinaryScores
-from perennial.evaluation.metrics.definition import MetricError, SampleError, evaluate
+from perennial.evaluation.metrics.columns import SampleError
+from perennial.evaluation.metrics.definition import MetricError, evaluate
 
 # No deadline: a loaded machine is no fault.
 few = settings(max_examples=40, deadline=None)

@@ -6,13 +6,17 @@ import numpy as np
 import pytest
 
 from perennial.evaluation.metrics.binary import BinaryScores
+from perennial.evaluation.metrics.columns import FloatArray, SampleError, integer_column
 from perennial.evaluation.metrics.definition import (
+    LOSS,
+    Average,
+    Definition,
+    Draw,
     Metric,
     MetricError,
-    SampleError,
     Scorer,
     evaluate,
-    integer_column,
+    registered,
     select,
 )
 from perennial.evaluation.metrics.multiclass import MulticlassScores
@@ -70,7 +74,7 @@ def test_blocks_are_a_short_way_to_write_row_weights(task: str) -> None:
             assert by_block[name][i] == pytest.approx(value, rel=1e-12, abs=1e-15)
 
 
-def test_a_metric_error_names_metric_cause_and_mend_and_is_a_value_error() -> None:
+def test_a_metric_error_names_metric_cause_and_hint_and_is_a_value_error() -> None:
     error = MetricError("recall", "it needs positives", "score more rows")
     assert isinstance(error, SampleError)
     assert isinstance(error, ValueError)
@@ -102,3 +106,71 @@ def test_weights_are_checked(weights: np.ndarray, message: str) -> None:
 
 def test_unsigned_codes_are_whole_numbers() -> None:
     assert integer_column("codes", np.array([1, 2], dtype=np.uint8)).dtype == np.int64
+
+
+# The registry
+
+
+def absolute(scores: RegressionScores) -> FloatArray:
+    return np.abs(scores.error_)
+
+
+def predictions(scores: RegressionScores) -> FloatArray:
+    return scores.prediction
+
+
+def largest(draw: Draw[RegressionScores]) -> FloatArray:
+    return np.full(len(draw.counts), np.abs(draw.scorer.error_).max())
+
+
+PIECES: dict[str, object] = {"values": largest, "exchanged": predictions}
+
+
+@pytest.mark.parametrize("piece", PIECES)
+def test_a_metric_without_one_of_its_pieces_cannot_be_defined(piece: str) -> None:
+    """So the module that forgets it cannot be imported."""
+    assert Definition("largest", "down", *LOSS, **PIECES).name == "largest"  # type: ignore[arg-type]
+    rest = {name: value for name, value in PIECES.items() if name != piece}
+    with pytest.raises(TypeError, match=f"'{piece}'"):
+        Definition("largest", "down", *LOSS, **rest)  # type: ignore[arg-type]
+
+
+def test_names_of_a_task_differ_and_one_metric_is_primary() -> None:
+    one, other = (
+        Definition(
+            name, "down", *LOSS, values=largest, exchanged=predictions, is_primary=is_primary
+        )
+        for name, is_primary in (("one", True), ("other", False))
+    )
+    assert registered(one, other) == (one, other)
+    with pytest.raises(ValueError, match="one is registered twice"):
+        registered(one, other, one)
+    with pytest.raises(ValueError, match=r"one must be primary, got \[\]"):
+        registered(other)
+
+
+def test_only_what_the_metrics_wanted_need_is_computed() -> None:
+    """A slice asks for one metric of thousands of draws."""
+    scores = RegressionScores([0.0, 1.0, 3.0], [1.0, 1.0, 1.0])
+    worked: list[str] = []
+
+    def noted(name: str) -> Average[RegressionScores]:
+        def rows(scores: RegressionScores) -> FloatArray:
+            worked.append(name)
+            return absolute(scores)
+
+        return Average(name, rows)
+
+    class Noted(RegressionScores):
+        definitions = registered(
+            Definition(
+                "a", "down", *LOSS, values=noted("a"), exchanged=predictions, is_primary=True
+            ),
+            Definition("b", "down", *LOSS, values=noted("b"), exchanged=predictions),
+        )  # type: ignore[assignment]
+
+    evaluate_counts = Noted(scores.target, scores.prediction).over(np.arange(3), ["b"])
+    for _ in range(2):
+        values = evaluate_counts(np.array([[1, 0, 0], [0, 0, 2]]))
+        assert values["b"].tolist() == [1.0, 2.0]
+    assert worked == ["b"]

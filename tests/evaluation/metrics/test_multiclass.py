@@ -10,7 +10,8 @@ import sklearn.metrics as oracle
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from perennial.evaluation.metrics.definition import MetricError, SampleError, evaluate
+from perennial.evaluation.metrics.columns import SampleError
+from perennial.evaluation.metrics.definition import MetricError, evaluate
 from perennial.evaluation.metrics.multiclass import MulticlassScores
 
 # No deadline: a loaded machine is no fault.

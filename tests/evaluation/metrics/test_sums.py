@@ -2,39 +2,27 @@
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from perennial.evaluation.metrics.sums import (
-    block_totals,
+    block_sums,
     cumulative,
     equal_mass_starts,
-    natural_log,
+    ratio,
 )
 
 # No deadline: a loaded machine is no fault.
 few = settings(max_examples=40, deadline=None)
 
 
-@few
-@given(st.lists(st.floats(1e-300, 1e300), min_size=1, max_size=50))
-def test_the_logarithm_is_right_to_the_last_bit_or_the_one_before(values: list[float]) -> None:
-    ours = natural_log(np.array(values))
-    for value, log in zip(values, ours, strict=True):
-        assert abs(log - math.log(value)) <= math.ulp(math.log(value))
+def test_blocks_are_summed_by_number() -> None:
+    assert block_sums(np.array([0, 2, 2]), [1.0, 10.0, 100.0]).tolist() == [1.0, 0.0, 110.0]
 
 
-def test_the_logarithm_of_one_is_nought_and_of_its_neighbours_exact() -> None:
-    epsilon = float(np.finfo(float).eps)
-    assert natural_log(np.array([1.0, 1 - epsilon])).tolist() == [0.0, math.log(1 - epsilon)]
-
-
-def test_block_totals_count_a_block_as_often_as_it_was_drawn() -> None:
-    totals = block_totals(np.array([0, 1, 1]), [1.0, 10.0, 100.0])
-    assert totals(np.array([[1, 1], [2, 0], [0, 3]])).tolist() == [111.0, 2.0, 330.0]
+def test_a_ratio_to_nought_has_no_value_and_no_warning() -> None:
+    np.testing.assert_array_equal(ratio(np.array([1, 3]), np.array([0, 2])), [np.nan, 1.5])
 
 
 def test_running_sums_start_at_nought() -> None:

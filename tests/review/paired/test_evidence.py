@@ -35,5 +35,5 @@ def test_rows_of_one_block_count_once() -> None:
 
 
 def test_without_two_blocks_or_any_difference_nothing_is_claimed() -> None:
-    assert mean_difference(np.ones(5), np.zeros(5)) == (None, None)
+    assert mean_difference(np.ones(5), np.zeros(5, int)) == (None, None)
     assert mean_difference(np.zeros(5), None) == (0.0, 1.0)

@@ -2,75 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from perennial.evaluation.metrics.definition import (
+from perennial.evaluation.metrics.columns import (
     BoolArray,
-    Evaluate,
     FloatArray,
     IntArray,
-    Metric,
     between_0_and_1,
     boolean_column,
     float_column,
     same_rows,
-    select,
 )
-from perennial.evaluation.metrics.ranking import Ranking, Tally, ratio
-from perennial.evaluation.metrics.sums import block_totals, equal_mass_starts, natural_log
+from perennial.evaluation.metrics.definition import (
+    LARGER_SAMPLE,
+    LOSS,
+    SHARE,
+    Average,
+    Definition,
+    Draw,
+    Scorer,
+    registered,
+)
+from perennial.evaluation.metrics.ranking import Ranking, Tally
+from perennial.evaluation.metrics.sums import equal_mass_starts, ratio
 
 CALIBRATION_BINS = 10
 
-METRICS = (
-    Metric("roc_auc", "up", 0.0, 1.0),
-    Metric("average_precision", "up", 0.0, 1.0),
-    Metric("log_loss", "down", 0.0, np.inf),
-    Metric("brier", "down", 0.0, 1.0),
-    Metric("calibration_error", "down", 0.0, 1.0),
-    Metric("precision", "up", 0.0, 1.0),
-    Metric("recall", "up", 0.0, 1.0),
-    Metric("f1", "up", 0.0, 1.0),
-)
 
+class BinaryScores(Scorer):
+    """Probabilities of the positive class (rows,), beside the truth (rows,) of booleans.
 
-class BinaryScores:
-    """Probabilities of the positive class, beside the truth.
-
-    Parameters
-    ----------
-    target
-        (rows,) boolean: the truth.
-    probability
-        (rows,) in [0, 1]: the model's probability of True.
-    threshold
-        In [0, 1]: a row is predicted positive when its probability is at least this.
-
-    Raises
-    ------
-    SampleError
-        When there are no rows.
-    ValueError
-        When lengths differ, the target is not boolean, or a probability or the threshold is not
-        a number between 0 and 1.
-
-    Notes
-    -----
-    - ``roc_auc``, ``average_precision``: see `perennial.evaluation.metrics.ranking.Ranking`.
-    - ``log_loss``: mean of -log of the probability given to the truth, in nats, clipped to
-      [2.2e-16, 1 - 2.2e-16] as scikit-learn clips float64, so that a sure and wrong answer costs
-      36.04 and not infinity.
-    - ``brier``: mean squared difference of probability and truth (Brier 1950, Monthly Weather
-      Review 78).
-    - ``calibration_error``: expected calibration error (Naeini, Cooper and Hauskrecht 2015,
-      AAAI) over 10 bins of equal mass (Nguyen and O'Connor 2015, EMNLP; less biased than equal
-      width: Roelofs et al. 2022, AISTATS). Bins are cut on the whole sample from the highest
-      score down, ties stay in one bin, and resampling does not move them.
-    - ``precision``, ``recall``, ``f1``: at the threshold. Precision has no value when nothing is
-      predicted positive.
+    A row is predicted positive when its probability is at least the threshold.
 
     Examples
     --------
@@ -83,100 +49,184 @@ class BinaryScores:
     def __init__(self, target: npt.ArrayLike, probability: npt.ArrayLike, threshold: float) -> None:
         self.target, self.probability = binary_columns(target, probability)
         self.threshold = checked_threshold(threshold)
-        self._ranking = Ranking(self.target, self.probability)
-        ordered = self._ordered(self.probability)
-        self._bin_starts = equal_mass_starts(ordered, CALIBRATION_BINS)
-        # Sorted downwards, the rows predicted positive are the first ones.
-        self._predicted = int(np.count_nonzero(self.probability >= self.threshold))
-        self._hits = int(np.searchsorted(self._ranking.positive_at_, self._predicted))
 
     @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """The metrics, in the order in which they are reported."""
+    def definitions(self) -> tuple[Definition[BinaryScores], ...]:
+        """The metrics, in the order of reports."""
         return METRICS
 
     @property
-    def rows(self) -> int:
-        """The number of rows."""
-        return len(self.target)
+    def answers(self) -> FloatArray:
+        """The probabilities."""
+        return self.probability
 
-    def over(self, blocks: IntArray, only: Collection[str] | None = None) -> Evaluate:
-        """Prepare for weights that are constant within blocks; see `Scorer.over`."""
-        wanted = [metric.name for metric in select(METRICS, only)]
-        ordered_blocks = self._ordered(blocks)
-        excess = self._ordered(self.target - self.probability)
-        loss = block_totals(blocks, -natural_log(true_probability(self.target, self.probability)))
-        squares = block_totals(blocks, (self.target - self.probability) ** 2)
+    def replaced(self, target: npt.NDArray[Any], answers: FloatArray) -> BinaryScores:
+        """The scorer of other rows, at the same threshold."""
+        return BinaryScores(target, answers, self.threshold)
 
-        def evaluate(counts: IntArray) -> dict[str, FloatArray]:
-            weights = np.take(counts, ordered_blocks, axis=1)
-            tally = self._ranking.tally(weights)
-            rows = tally.row_total
-            ways: dict[str, Callable[[], FloatArray]] = {
-                "roc_auc": lambda: self._ranking.roc_auc(tally),
-                "average_precision": lambda: self._ranking.average_precision(tally),
-                "log_loss": lambda: ratio(loss(counts), rows),
-                "brier": lambda: ratio(squares(counts), rows),
-                "calibration_error": lambda: ratio(self._miscalibrated(weights * excess), rows),
-                **self._decisions(tally),
-            }
-            return {name: ways[name]() for name in wanted}
+    def pooled(self, target: npt.NDArray[Any], answers: FloatArray) -> BinaryScores:
+        """The scorer of exchanged answers; those to a threshold are 0 and 1: see `decisions`."""
+        return BinaryScores(target, answers, 0.5)
 
-        return evaluate
+    @cached_property
+    def ranking(self) -> Ranking:
+        """The rows from the highest probability down."""
+        return Ranking(self.target, self.probability)
 
-    def explain(self, metric: str) -> tuple[str, str]:
-        """What a metric needs and what the sample has, and the hint."""
-        positives = int(np.count_nonzero(self.target))
-        of_rows = f"of {self.rows} rows"
-        truth = f"{positives} {of_rows} are positive"
-        reached = f"{self._predicted} {of_rows} reach the threshold {self.threshold:g}"
-        needs = {
-            "roc_auc": f"it needs positives and negatives, and {truth}",
-            "average_precision": f"it needs positives, and {truth}",
-            "recall": f"it needs positives, and {truth}",
-            "precision": f"it needs rows predicted positive, and {reached}",
-            "f1": f"it needs rows that are or are predicted positive; {truth} and {reached}",
-        }
-        hint = "score a larger sample, or leave this metric out"
-        lower = "lower the threshold, score a larger sample, or leave this metric out"
-        return needs.get(metric, "it needs a row that counts"), (
-            lower if metric == "precision" else hint
-        )
+    @cached_property
+    def positives(self) -> int:
+        """Rows that are positive."""
+        return int(np.count_nonzero(self.target))
 
-    def _ordered(self, column: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return column[self._ranking.order_]
+    @cached_property
+    def predicted(self) -> int:
+        """Rows predicted positive: the first ones, sorted downwards."""
+        return int(np.count_nonzero(self.probability >= self.threshold))
 
-    def _miscalibrated(self, weighted_excess: FloatArray) -> FloatArray:
-        """The weight of truth missing or in excess, summed over bins.
+    @cached_property
+    def hits(self) -> int:
+        """Rows that are positive and predicted so."""
+        return int(np.searchsorted(self.ranking.positive_at_, self.predicted))
 
-        A bin's share of rows times its |observed rate - mean probability| is its |sum of truth
-        less sum of probability| over all rows: the bin's own weight cancels.
-        """
-        by_bin = np.add.reduceat(weighted_excess, self._bin_starts, axis=1)
-        return np.asarray(np.abs(by_bin).sum(axis=1))
-
-    def _decisions(self, tally: Tally) -> dict[str, Callable[[], FloatArray]]:
-        hits = tally.positives[:, self._hits]
-        predicted = tally.rows[:, self._predicted]
-        actual = tally.positive_total
-        return {
-            "precision": lambda: ratio(hits, predicted),
-            "recall": lambda: ratio(hits, actual),
-            "f1": lambda: ratio(2 * hits, predicted + actual),
-        }
+    @cached_property
+    def bin_starts(self) -> IntArray:
+        """The first row of each calibration bin, in the order of the ranking."""
+        return equal_mass_starts(self.probability[self.ranking.order_], CALIBRATION_BINS)
 
 
-def true_probability(target: BoolArray, probability: FloatArray) -> FloatArray:
-    """The probability given to the truth, clipped as scikit-learn clips it for the log loss."""
+def roc_auc(draw: Draw[BinaryScores]) -> FloatArray:
+    """The area under the ROC curve."""
+    return draw.scorer.ranking.roc_auc(draw.shared(_tally))
+
+
+def average_precision(draw: Draw[BinaryScores]) -> FloatArray:
+    """The area under the precision-recall curve, in steps."""
+    return draw.scorer.ranking.average_precision(draw.shared(_tally))
+
+
+def surprise(scores: BinaryScores) -> FloatArray:
+    """-log of the probability given to the truth, in nats: the log loss of each row."""
+    given = np.where(scores.target, scores.probability, 1 - scores.probability)
+    return -np.log(clipped(given))
+
+
+def squared_distance(scores: BinaryScores) -> FloatArray:
+    """The squared difference of probability and truth (Brier 1950, Monthly Weather Review 78)."""
+    return np.asarray((scores.target - scores.probability) ** 2)
+
+
+def calibration_error(draw: Draw[BinaryScores]) -> FloatArray:
+    """The expected calibration error (Naeini, Cooper and Hauskrecht 2015, AAAI).
+
+    Over 10 bins of equal mass (Nguyen and O'Connor 2015, EMNLP; less biased than equal width:
+    Roelofs et al. 2022, AISTATS), cut on the whole sample from the highest score down; ties stay
+    in one bin, and resampling moves none. A bin's share of rows times its |observed rate - mean
+    probability| is its |sum of truth less sum of probability| over all rows.
+    """
+    excess = draw.shared(_ordered_weights) * draw.prepared(_ordered_excess)
+    by_bin = np.add.reduceat(excess, draw.scorer.bin_starts, axis=1)
+    return ratio(np.abs(by_bin).sum(axis=1), draw.rows)
+
+
+def precision(draw: Draw[BinaryScores]) -> FloatArray:
+    """The share of positives among the rows predicted positive."""
+    return ratio(_hits(draw), _predicted(draw))
+
+
+def recall(draw: Draw[BinaryScores]) -> FloatArray:
+    """The share of the positives that are predicted so."""
+    return ratio(_hits(draw), draw.shared(_tally).positive_total)
+
+
+def f1(draw: Draw[BinaryScores]) -> FloatArray:
+    """The harmonic mean of precision and recall."""
+    return ratio(2 * _hits(draw), _predicted(draw) + draw.shared(_tally).positive_total)
+
+
+def _hits(draw: Draw[BinaryScores]) -> IntArray:
+    return draw.shared(_tally).positives[:, draw.scorer.hits]
+
+
+def _predicted(draw: Draw[BinaryScores]) -> IntArray:
+    return draw.shared(_tally).rows[:, draw.scorer.predicted]
+
+
+def _tally(draw: Draw[BinaryScores]) -> Tally:
+    return draw.scorer.ranking.tally(draw.shared(_ordered_weights))
+
+
+def _ordered_weights(draw: Draw[BinaryScores]) -> IntArray:
+    return np.take(draw.counts, draw.prepared(_ordered_blocks), axis=1)
+
+
+def _ordered_blocks(scores: BinaryScores, blocks: IntArray) -> IntArray:
+    return blocks[scores.ranking.order_]
+
+
+def _ordered_excess(scores: BinaryScores, blocks: IntArray) -> FloatArray:
+    return np.asarray((scores.target - scores.probability)[scores.ranking.order_])
+
+
+def probabilities(scores: BinaryScores) -> FloatArray:
+    """Exchanged for metrics of the probability itself."""
+    return scores.probability
+
+
+def ranks(scores: BinaryScores) -> FloatArray:
+    """Exchanged for metrics of the ranking alone: two models' scales of scores do not mix.
+
+    From 0 to 1, ties sharing their mean rank.
+    """
+    # scipy.stats takes half a second to import, and only the comparison of two models ranks.
+    from scipy.stats import rankdata
+
+    return np.asarray(rankdata(scores.probability) / scores.rows)
+
+
+def decisions(scores: BinaryScores) -> FloatArray:
+    """Exchanged for metrics of what is predicted: each model has a threshold of its own."""
+    return np.where(scores.probability >= scores.threshold, 1.0, 0.0)
+
+
+def _both_classes(scores: BinaryScores) -> str:
+    return f"it needs positives and negatives, and {_truth(scores)}"
+
+
+def _some_positives(scores: BinaryScores) -> str:
+    return f"it needs positives, and {_truth(scores)}"
+
+
+def _some_predicted(scores: BinaryScores) -> str:
+    return f"it needs rows predicted positive, and {_reached(scores)}"
+
+
+def _some_of_either(scores: BinaryScores) -> str:
+    return (
+        f"it needs rows that are or are predicted positive; {_truth(scores)} and {_reached(scores)}"
+    )
+
+
+def _truth(scores: BinaryScores) -> str:
+    return f"{scores.positives} of {scores.rows} rows are positive"
+
+
+def _reached(scores: BinaryScores) -> str:
+    return f"{scores.predicted} of {scores.rows} rows reach the threshold {scores.threshold:g}"
+
+
+def clipped(probability: FloatArray) -> FloatArray:
+    """Probabilities clipped to [2.2e-16, 1 - 2.2e-16], as scikit-learn clips for the log loss.
+
+    So a sure and wrong answer costs 36.04 and not infinity.
+    """
     epsilon = np.finfo(np.float64).eps
-    given = np.where(target, probability, 1 - probability)
-    return np.clip(given, epsilon, 1 - epsilon)
+    return np.clip(probability, epsilon, 1 - epsilon)
 
 
 def binary_columns(
     target: npt.ArrayLike, probability: npt.ArrayLike
 ) -> tuple[BoolArray, FloatArray]:
-    """Check truth and probabilities; errors as for `BinaryScores`."""
+    """Truth and probabilities, checked."""
     truth = boolean_column("target", target)
     chance = float_column("probability", probability)
     same_rows("probability", chance, len(truth))
@@ -185,7 +235,54 @@ def binary_columns(
 
 
 def checked_threshold(threshold: float) -> float:
-    """Refuse a threshold outside [0, 1], NaN included, with a ValueError."""
+    """Refuse a threshold outside [0, 1], NaN included."""
     if not 0 <= threshold <= 1:
         raise ValueError(f"threshold: must be between 0 and 1, got {threshold}")
     return float(threshold)
+
+
+METRICS: tuple[Definition[BinaryScores], ...] = registered(
+    Definition(
+        "roc_auc",
+        "up",
+        *SHARE,
+        values=roc_auc,
+        exchanged=ranks,
+        needs=_both_classes,
+        is_primary=True,
+    ),
+    Definition(
+        "average_precision",
+        "up",
+        *SHARE,
+        values=average_precision,
+        exchanged=ranks,
+        needs=_some_positives,
+    ),
+    Definition(
+        "log_loss", "down", *LOSS, values=Average("log_loss", surprise), exchanged=probabilities
+    ),
+    Definition(
+        "brier", "down", *SHARE, values=Average("brier", squared_distance), exchanged=probabilities
+    ),
+    Definition(
+        "calibration_error",
+        "down",
+        *SHARE,
+        values=calibration_error,
+        exchanged=probabilities,
+        # So that the table of `dvc metrics show` fits a terminal.
+        is_headline=False,
+    ),
+    Definition(
+        "precision",
+        "up",
+        *SHARE,
+        values=precision,
+        exchanged=decisions,
+        needs=_some_predicted,
+        hint=f"lower the threshold, {LARGER_SAMPLE}",
+    ),
+    Definition("recall", "up", *SHARE, values=recall, exchanged=decisions, needs=_some_positives),
+    Definition("f1", "up", *SHARE, values=f1, exchanged=decisions, needs=_some_of_either),
+)

@@ -1,24 +1,36 @@
-"""What a metric is, and what every task's scores promise.
+"""What a metric is, and what the scorer of every task does.
 
-A *scorer* holds the answers of one model on one sample, sorted once. It can be asked for its
-metrics under any whole-number weights (how often each block of rows was drawn), so a bootstrap of
-a thousand resamples sorts once and never branches on the task.
+A *scorer* holds the answers of one model to one sample. It computes its metrics under any
+whole-number weights (how often each block of rows was drawn), so a bootstrap of a thousand
+resamples sorts once and never branches on the task.
+
+All that is known of a metric stands in its `Definition`. Bootstrap, exchange test, reports and
+the comparison of slices read it from there: to add a metric, write the function of its values
+and its entry in `METRICS` of `binary`, `multiclass` or `regression`, and the value that
+scikit-learn gives in the test of that module.
 """
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Generic, Literal, Self, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
-from perennial.runtime.errors import PerennialError
+from perennial.evaluation.metrics.columns import (
+    FloatArray,
+    IntArray,
+    SampleError,
+    integer_column,
+    same_rows,
+)
+from perennial.evaluation.metrics.sums import block_sums, ratio
 
-BoolArray = npt.NDArray[np.bool_]
-FloatArray = npt.NDArray[np.float64]
-IntArray = npt.NDArray[np.int64]
+S = TypeVar("S", bound="Scorer")
+T = TypeVar("T")
 
 Direction = Literal["up", "down", "zero"]
 """Where better lies: "up" is higher, "down" lower, "zero" nearer to nought."""
@@ -28,20 +40,16 @@ Evaluate = Callable[[IntArray], dict[str, FloatArray]]
 in which the metric has no value. The NaN never leaves `evaluate` and
 `perennial.evaluation.bootstrap`."""
 
+SHARE = (0.0, 1.0)
+LOSS = (0.0, np.inf)
+"""Least and greatest values of most metrics."""
+
+LARGER_SAMPLE = "score a larger sample, or leave this metric out"
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """A measure of a model's answers.
-
-    Parameters
-    ----------
-    name
-        The key in `metrics/*.json`.
-    direction
-        Where better lies: "up", "down" or "zero".
-    low, high
-        The bounds of its possible values; infinite where there is none.
-    """
+    """A measure of a model's answers: its key in `metrics/*.json`, and the range of its values."""
 
     name: str
     direction: Direction
@@ -49,21 +57,66 @@ class Metric:
     high: float
 
 
-class SampleError(PerennialError, ValueError):
-    """The sample is too small, or too poor, for what was asked of it."""
+def any_row(scorer: Scorer) -> str:
+    """What a metric that is defined on every sample needs."""
+    return "it needs a row that counts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Definition(Metric, Generic[S]):
+    """A metric, and all that anything else needs to know of it."""
+
+    values: Callable[[Draw[S]], FloatArray]
+    """Values (resamples,) under a draw; an `Average` where the metric follows from a mean."""
+    exchanged: Callable[[S], FloatArray]
+    """The part of a model's answers that the exchange test swaps between two models: on a scale
+    that both share, and from which the metric can be computed by the same scorer."""
+    needs: Callable[[S], str] = any_row
+    """What the metric needs, and what the sample has instead."""
+    hint: str = LARGER_SAMPLE
+    """What to do where the metric has no value."""
+    is_primary: bool = False
+    """Whether it decides where `evaluate.primary` names none."""
+    is_headline: bool = True
+    """Whether `dvc metrics show` lists it; else it stands in `detail` alone."""
+
+    @property
+    def average(self) -> Average[S] | None:
+        """The mean that the metric follows from; None where it is no function of a mean."""
+        return self.values if isinstance(self.values, Average) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Average(Generic[S]):
+    """A mean over rows, as such or turned: it is additive over blocks."""
+
+    name: str
+    """Of the mean itself, such as mse where the metric is rmse."""
+    of: Callable[[S], FloatArray]
+    """The value of each row, shape (rows,)."""
+    turned: Callable[[FloatArray], FloatArray] | None = None
+    """From the mean to the metric."""
+
+    def __call__(self, draw: Draw[S]) -> FloatArray:
+        """The values (resamples,) under a draw."""
+        mean = ratio(draw.total(self.of), draw.rows)
+        return mean if self.turned is None else self.turned(mean)
+
+
+def registered(*definitions: Definition[S]) -> tuple[Definition[S], ...]:
+    """The metrics of a task in the order of reports: names differ, and one is primary."""
+    names = [definition.name for definition in definitions]
+    twice = {name for name in names if names.count(name) > 1}
+    primary = [definition.name for definition in definitions if definition.is_primary]
+    if twice:
+        raise ValueError(f"metrics: {', '.join(sorted(twice))} is registered twice")
+    if len(primary) != 1:
+        raise ValueError(f"metrics: one must be primary, got {primary} of {names}")
+    return definitions
 
 
 class MetricError(SampleError):
     """A metric has no value on this sample.
-
-    Parameters
-    ----------
-    metric
-        Its name.
-    cause
-        What it needs and what the sample has.
-    hint
-        What to do about it.
 
     Examples
     --------
@@ -77,62 +130,119 @@ class MetricError(SampleError):
         self.metric = metric
 
 
-class Scorer(Protocol):
-    """The answers of one model on one sample: the same promise for every task."""
+class Scorer(ABC):
+    """The answers of one model to one sample: what every task's scorer offers."""
+
+    target: npt.NDArray[Any]
+
+    @property
+    @abstractmethod
+    def definitions(self) -> tuple[Definition[Any], ...]:
+        """The metrics that it computes, in the order of reports."""
+
+    @property
+    @abstractmethod
+    def answers(self) -> FloatArray:
+        """What the model answered, a row of the sample each."""
+
+    @abstractmethod
+    def replaced(self, target: npt.NDArray[Any], answers: FloatArray) -> Self:
+        """The scorer of other rows, by the same rule of decision."""
+
+    def pooled(self, target: npt.NDArray[Any], answers: FloatArray) -> Self:
+        """The scorer of two models' exchanged answers."""
+        return self.replaced(target, answers)
 
     @property
     def metrics(self) -> tuple[Metric, ...]:
-        """The metrics it computes, in the order in which they are reported."""
+        """What reports know of these."""
+        return self.definitions
 
     @property
     def rows(self) -> int:
         """The number of rows in the sample."""
+        return len(self.target)
+
+    def part(self, rows: npt.NDArray[Any]) -> Self:
+        """The scorer of some rows alone."""
+        return self.replaced(self.target[rows], self.answers[rows])
 
     def over(self, blocks: IntArray, only: Collection[str] | None = None) -> Evaluate:
         """Prepare for weights that are constant within blocks.
 
-        Parameters
-        ----------
-        blocks
-            (rows,): the block of each row, numbered 0 to the number of blocks less one.
-        only
-            The names of the metrics wanted; None means all.
-
-        Returns
-        -------
-        Evaluate
-            A function of counts (resamples, blocks) to the metrics wanted.
+        `blocks` (rows,) numbers the block of each row from 0 up; `only` names the metrics wanted.
         """
+        wanted = cast("tuple[Definition[Self], ...]", select(self.definitions, only))
+        sample: _Blocked[Any] = _Blocked(self, blocks)
+
+        def evaluate(counts: IntArray) -> dict[str, FloatArray]:
+            draw = Draw(sample, counts)
+            return {definition.name: definition.values(draw) for definition in wanted}
+
+        return evaluate
 
     def explain(self, metric: str) -> tuple[str, str]:
-        """What the metric needs and what the sample has; and what to do when that is too little."""
+        """What the metric needs and what the sample has; and what to do about it."""
+        (definition,) = select(self.definitions, [metric])
+        return definition.needs(self), definition.hint
+
+
+@dataclass(frozen=True, slots=True)
+class _Blocked(Generic[S]):
+    """A sample and its blocks, with what metrics have prepared of both."""
+
+    scorer: S
+    blocks: IntArray
+    prepared: dict[Callable[..., Any], Any] = field(default_factory=dict)
+
+
+class Draw(Generic[S]):
+    """A sample under many weights: counts (resamples, blocks) say how often blocks were drawn.
+
+    Metrics share work through it: what a function gives is computed once, and only if wanted.
+    """
+
+    def __init__(self, sample: _Blocked[S], counts: IntArray) -> None:
+        self.scorer, self.counts = sample.scorer, counts
+        self._sample = sample
+        self._shared: dict[Callable[..., Any], Any] = {}
+
+    def prepared(self, function: Callable[[S, IntArray], T]) -> T:
+        """What a function makes of the scorer and the blocks of its rows, once for all draws."""
+        known = self._sample.prepared
+        if function not in known:
+            known[function] = function(self.scorer, self._sample.blocks)
+        return cast("T", known[function])
+
+    def shared(self, function: Callable[[Draw[S]], T]) -> T:
+        """What a function makes of this draw, once for all metrics."""
+        if function not in self._shared:
+            self._shared[function] = function(self)
+        return cast("T", self._shared[function])
+
+    def total(self, of: Callable[[S], npt.ArrayLike]) -> FloatArray:
+        """The sum (resamples,) of a column over the rows drawn, by way of one sum a block."""
+        known = self._sample.prepared
+        if of not in known:
+            known[of] = block_sums(self._sample.blocks, of(self.scorer))
+        return np.asarray((self.counts * known[of]).sum(axis=1))
+
+    @property
+    def rows(self) -> FloatArray:
+        """The number of rows drawn, shape (resamples,)."""
+        return self.total(_ones)
+
+
+def _ones(scorer: Scorer) -> FloatArray:
+    return np.ones(scorer.rows)
 
 
 def evaluate(
     scorer: Scorer, weights: IntArray | None = None, *, only: Collection[str] | None = None
 ) -> dict[str, float]:
-    """Compute metrics on the sample.
+    """Metrics of the sample by name, always finite; one without a value is a `MetricError`.
 
-    Parameters
-    ----------
-    scorer
-        The answers to be judged.
-    weights
-        (rows,): how often each row counts, whole numbers from 0 up; None counts each once.
-    only
-        The names of the metrics wanted; None means all.
-
-    Returns
-    -------
-    dict
-        Metric name to value, always finite.
-
-    Raises
-    ------
-    MetricError
-        When a metric has no value on this sample.
-    ValueError
-        When a weight is negative or missing, or a name in `only` is unknown.
+    `weights` (rows,) says how often each row counts, in whole numbers; None counts each once.
 
     Examples
     --------
@@ -141,22 +251,24 @@ def evaluate(
     >>> evaluate(scores, only=["mae", "bias"])
     {'mae': 1.0, 'bias': -0.3333333333333333}
     """
-    names = [metric.name for metric in select(scorer.metrics, only)]
-    values = _weighted(scorer, weights, names)
-    for name in names:
-        if np.isnan(values[name][0]):
+    values = _weighted(scorer, weights, only)
+    for name, value in values.items():
+        if np.isnan(value):
             raise MetricError(name, *scorer.explain(name))
-    return {name: float(values[name][0]) for name in names}
+    return values
 
 
-def select(metrics: tuple[Metric, ...], only: Collection[str] | None) -> tuple[Metric, ...]:
-    """Pick metrics by name, in their own order.
+def defined_values(scorer: Scorer) -> dict[str, float]:
+    """The metrics that have a value on this sample, by name."""
+    values = _weighted(scorer, None, None)
+    return {name: value for name, value in values.items() if not np.isnan(value)}
 
-    Raises
-    ------
-    ValueError
-        When a name is unknown.
-    """
+
+M = TypeVar("M", bound=Metric)
+
+
+def select(metrics: tuple[M, ...], only: Collection[str] | None) -> tuple[M, ...]:
+    """Metrics by name, in their own order; an unknown name is a ValueError."""
     known = [metric.name for metric in metrics]
     for name in only or ():
         if name not in known:
@@ -164,108 +276,16 @@ def select(metrics: tuple[Metric, ...], only: Collection[str] | None) -> tuple[M
     return tuple(metric for metric in metrics if only is None or metric.name in only)
 
 
-def _weighted(scorer: Scorer, weights: IntArray | None, names: list[str]) -> dict[str, FloatArray]:
+def _weighted(
+    scorer: Scorer, weights: IntArray | None, only: Collection[str] | None
+) -> dict[str, float]:
     if weights is None:
-        one_block = np.zeros(scorer.rows, dtype=np.int64)
-        return scorer.over(one_block, names)(np.ones((1, 1), dtype=np.int64))
-    checked = integer_column("weights", weights)
-    same_rows("weights", checked, scorer.rows)
-    if checked.min() < 0:
-        raise ValueError(f"weights: must not be negative, got {checked.min()}")
-    return scorer.over(np.arange(scorer.rows), names)(checked[np.newaxis, :])
-
-
-def float_column(name: str, values: npt.ArrayLike) -> FloatArray:
-    """Check a column of finite numbers and return it as float64.
-
-    Raises
-    ------
-    SampleError
-        When it is empty.
-    ValueError
-        When it is not one-dimensional, or holds NaN or an infinity.
-    """
-    column = np.asarray(values, dtype=np.float64)
-    _one_dimension(name, column)
-    finite(name, column)
-    return column
-
-
-def boolean_column(name: str, values: npt.ArrayLike) -> BoolArray:
-    """Check a column of booleans; 0 and 1 are refused, for they may be codes of anything.
-
-    Raises
-    ------
-    SampleError
-        When it is empty.
-    ValueError
-        When it is not one-dimensional or not boolean.
-    """
-    column = np.asarray(values)
-    _one_dimension(name, column)
-    if column.dtype != np.bool_:
-        raise ValueError(f"{name}: must be boolean, got {column.dtype}")
-    return column
-
-
-def integer_column(name: str, values: npt.ArrayLike) -> IntArray:
-    """Check a column of whole numbers and return it as int64.
-
-    Raises
-    ------
-    SampleError
-        When it is empty.
-    ValueError
-        When it is not one-dimensional or not of an integer type.
-    """
-    column = np.asarray(values)
-    _one_dimension(name, column)
-    if not np.issubdtype(column.dtype, np.integer):
-        raise ValueError(f"{name}: must be whole numbers, got {column.dtype}")
-    return column.astype(np.int64)
-
-
-def finite(name: str, values: FloatArray) -> None:
-    """Refuse NaN and infinities.
-
-    Raises
-    ------
-    ValueError
-        Naming the parameter, the first such row and its value.
-    """
-    bad = np.argwhere(~np.isfinite(values))
-    if bad.size:
-        raise ValueError(f"{name}: row {bad[0][0]} holds {values[tuple(bad[0])]}, not a number")
-
-
-def between_0_and_1(name: str, values: FloatArray) -> None:
-    """Refuse what is no probability.
-
-    Raises
-    ------
-    ValueError
-        Naming the parameter, the first such row and its value.
-    """
-    bad = np.argwhere((values < 0) | (values > 1))
-    if bad.size:
-        value = values[tuple(bad[0])]
-        raise ValueError(f"{name}: row {bad[0][0]} holds {value}, which is not between 0 and 1")
-
-
-def same_rows(name: str, values: npt.NDArray[Any], rows: int) -> None:
-    """Refuse a column of another length than the target's.
-
-    Raises
-    ------
-    ValueError
-        Naming the parameter and both lengths.
-    """
-    if len(values) != rows:
-        raise ValueError(f"{name}: has {len(values)} rows where {rows} are expected")
-
-
-def _one_dimension(name: str, column: npt.NDArray[Any]) -> None:
-    if column.ndim != 1:
-        raise ValueError(f"{name}: must have one dimension, got shape {column.shape}")
-    if column.size == 0:
-        raise SampleError("there are no rows", where=name, hint="score one row at least")
+        blocks, counts = np.zeros(scorer.rows, dtype=np.int64), np.ones((1, 1), dtype=np.int64)
+    else:
+        checked = integer_column("weights", weights)
+        same_rows("weights", checked, scorer.rows)
+        if checked.min() < 0:
+            raise ValueError(f"weights: must not be negative, got {checked.min()}")
+        blocks, counts = np.arange(scorer.rows), checked[np.newaxis, :]
+    values = scorer.over(blocks, only)(counts)
+    return {name: float(value[0]) for name, value in values.items()}

@@ -2,66 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from perennial.evaluation.metrics.definition import (
-    Evaluate,
+from perennial.evaluation.metrics.binary import clipped
+from perennial.evaluation.metrics.columns import (
     FloatArray,
     IntArray,
-    Metric,
     between_0_and_1,
     finite,
     integer_column,
     same_rows,
-    select,
 )
-from perennial.evaluation.metrics.ranking import Ranking, ratio
-from perennial.evaluation.metrics.sums import block_totals, cumulative, natural_log
+from perennial.evaluation.metrics.definition import (
+    LOSS,
+    SHARE,
+    Average,
+    Definition,
+    Draw,
+    Scorer,
+    registered,
+)
+from perennial.evaluation.metrics.ranking import Ranking
+from perennial.evaluation.metrics.sums import cumulative, ratio
 
 # Engines answer in float32: a row's probabilities add up to 1 only so nearly.
 SUM_TOLERANCE = 1e-5
 
-METRICS = (
-    Metric("accuracy", "up", 0.0, 1.0),
-    Metric("balanced_accuracy", "up", 0.0, 1.0),
-    Metric("f1_macro", "up", 0.0, 1.0),
-    Metric("log_loss", "down", 0.0, np.inf),
-    Metric("roc_auc", "up", 0.0, 1.0),
-)
+HINT = "score a larger sample, merge rare classes, or leave this metric out"
 
 
-class MulticlassScores:
-    """Probabilities of each class, beside the truth.
+class MulticlassScores(Scorer):
+    """Probabilities of each class (rows, classes), beside the true class (rows,) from 0 up.
 
-    Parameters
-    ----------
-    target
-        (rows,) whole numbers from 0 to classes - 1: the true class.
-    probability
-        (rows, classes) in [0, 1], each row adding up to 1 within 1e-5; two classes at least.
-
-    Raises
-    ------
-    SampleError
-        When there are no rows.
-    ValueError
-        When shapes do not fit, a class code is out of range, or a row holds no distribution.
-
-    Notes
-    -----
     The class predicted is the likeliest; of equals, the first.
-
-    - ``accuracy``: the share of rows whose class is predicted.
-    - ``balanced_accuracy``: the mean over classes of recall; every class must occur (scikit-learn
-      silently drops those that do not).
-    - ``f1_macro``: the mean over classes of F1; every class must occur or be predicted.
-    - ``log_loss``: mean of -log of the probability of the true class, in nats, clipped to
-      [2.2e-16, 1 - 2.2e-16] as scikit-learn clips float64.
-    - ``roc_auc``: the mean over classes of the area under the ROC curve of that class against
-      the rest (Provost and Domingos 2001, each class counting alike); every class must occur.
 
     Examples
     --------
@@ -73,103 +50,131 @@ class MulticlassScores:
 
     def __init__(self, target: npt.ArrayLike, probability: npt.ArrayLike) -> None:
         self.target, self.probability = multiclass_columns(target, probability)
-        self.predicted_ = self.probability.argmax(axis=1)
-        self._rankings = [
-            Ranking(self.target == code, self.probability[:, code]) for code in range(self.classes)
-        ]
+
+    @property
+    def definitions(self) -> tuple[Definition[MulticlassScores], ...]:
+        """The metrics, in the order of reports."""
+        return METRICS
+
+    @property
+    def answers(self) -> FloatArray:
+        """The probabilities."""
+        return self.probability
+
+    def replaced(self, target: npt.NDArray[Any], answers: FloatArray) -> MulticlassScores:
+        """The scorer of other rows."""
+        return MulticlassScores(target, answers)
 
     @property
     def classes(self) -> int:
         """The number of classes."""
         return int(self.probability.shape[1])
 
-    @property
-    def metrics(self) -> tuple[Metric, ...]:
-        """The metrics, in the order in which they are reported."""
-        return METRICS
+    @cached_property
+    def predicted_(self) -> IntArray:
+        """The likeliest class of each row."""
+        return self.probability.argmax(axis=1)
 
-    @property
-    def rows(self) -> int:
-        """The number of rows."""
-        return len(self.target)
-
-    def over(self, blocks: IntArray, only: Collection[str] | None = None) -> Evaluate:
-        """Prepare for weights that are constant within blocks; see `Scorer.over`."""
-        wanted = [metric.name for metric in select(METRICS, only)]
-        right = self.predicted_ == self.target
-        actual = class_totals(blocks, self.target, self.classes)
-        predicted = class_totals(blocks, self.predicted_, self.classes)
-        correct = class_totals(blocks[right], self.target[right], self.classes)
-        loss = block_totals(blocks, -natural_log(self._true_probability()))
-        areas = [_area(ranking, blocks) for ranking in self._rankings]
-
-        def roc_auc(counts: IntArray) -> FloatArray:
-            by_class = np.stack([area(counts) for area in areas], axis=1)
-            return np.asarray(by_class.mean(axis=1))
-
-        def evaluate(counts: IntArray) -> dict[str, FloatArray]:
-            truth, guess, hits = actual(counts), predicted(counts), correct(counts)
-            rows = truth.sum(axis=1)
-            ways: dict[str, Callable[[], FloatArray]] = {
-                "accuracy": lambda: ratio(hits.sum(axis=1), rows),
-                "balanced_accuracy": lambda: ratio(hits, truth).mean(axis=1),
-                "f1_macro": lambda: ratio(2 * hits, truth + guess).mean(axis=1),
-                "log_loss": lambda: ratio(loss(counts), rows),
-                "roc_auc": lambda: roc_auc(counts),
-            }
-            return {name: ways[name]() for name in wanted}
-
-        return evaluate
-
-    def explain(self, metric: str) -> tuple[str, str]:
-        """What a metric needs and what the sample has, and the hint."""
-        per_class = np.bincount(self.target, minlength=self.classes)
-        rarest = f"class {per_class.argmin()} has {per_class.min()} of {self.rows} rows"
-        needs = {
-            "balanced_accuracy": f"it needs every class to occur, and {rarest}",
-            "f1_macro": f"it needs every class to occur or to be predicted, and {rarest}",
-            "roc_auc": f"it needs every class to occur, and {rarest}",
-        }
-        hint = "score a larger sample, merge rare classes, or leave this metric out"
-        return needs.get(metric, "it needs a row that counts"), hint
-
-    def _true_probability(self) -> FloatArray:
-        epsilon = np.finfo(np.float64).eps
-        given = self.probability[np.arange(self.rows), self.target]
-        return np.clip(given, epsilon, 1 - epsilon)
+    @cached_property
+    def rankings(self) -> list[Ranking]:
+        """The rows by the probability of each class."""
+        return [
+            Ranking(self.target == code, self.probability[:, code]) for code in range(self.classes)
+        ]
 
 
-def class_totals(blocks: IntArray, codes: IntArray, classes: int) -> Callable[[IntArray], IntArray]:
-    """Count the rows of each class among those that were drawn.
+def is_right(scores: MulticlassScores) -> FloatArray:
+    """1 where the true class is predicted, else 0."""
+    return np.where(scores.predicted_ == scores.target, 1.0, 0.0)
 
-    Parameters
-    ----------
-    blocks, codes
-        (rows,): the block and the class of each row.
-    classes
-        The number of classes.
 
-    Returns
-    -------
-    Callable
-        Counts (resamples, blocks) to totals (resamples, classes).
+def balanced_accuracy(draw: Draw[MulticlassScores]) -> FloatArray:
+    """The mean over classes of recall; scikit-learn silently drops classes that do not occur."""
+    hits, actual, _ = draw.shared(_class_counts)
+    return np.asarray(ratio(hits, actual).mean(axis=1))
+
+
+def f1_macro(draw: Draw[MulticlassScores]) -> FloatArray:
+    """The mean over classes of F1."""
+    hits, actual, predicted = draw.shared(_class_counts)
+    return np.asarray(ratio(2 * hits, actual + predicted).mean(axis=1))
+
+
+def surprise(scores: MulticlassScores) -> FloatArray:
+    """-log of the probability of the true class, in nats: the log loss of each row."""
+    return -np.log(clipped(scores.probability[np.arange(scores.rows), scores.target]))
+
+
+def roc_auc(draw: Draw[MulticlassScores]) -> FloatArray:
+    """The mean over classes of the area under the ROC curve of that class against the rest.
+
+    Provost and Domingos 2001, each class counting alike.
     """
-    order = np.argsort(codes, kind="stable")
-    ordered_blocks = blocks[order]
-    edges = np.searchsorted(codes[order], np.arange(classes + 1))
+    areas = [
+        ranking.roc_auc(ranking.tally(np.take(draw.counts, ordered_blocks, axis=1)))
+        for ranking, ordered_blocks in draw.prepared(_ordered_blocks)
+    ]
+    return np.asarray(np.stack(areas, axis=1).mean(axis=1))
 
-    def totals(counts: IntArray) -> IntArray:
-        drawn = cumulative(np.take(counts, ordered_blocks, axis=1))
-        down_to = np.take(drawn, edges, axis=1)
+
+def _ordered_blocks(scores: MulticlassScores, blocks: IntArray) -> list[tuple[Ranking, IntArray]]:
+    return [(ranking, blocks[ranking.order_]) for ranking in scores.rankings]
+
+
+def _class_counts(draw: Draw[MulticlassScores]) -> tuple[IntArray, IntArray, IntArray]:
+    """Rows drawn of each class: predicted rightly, actual, and predicted."""
+    hits, actual, predicted = draw.prepared(_by_class)
+    return hits.drawn(draw.counts), actual.drawn(draw.counts), predicted.drawn(draw.counts)
+
+
+def _by_class(
+    scores: MulticlassScores, blocks: IntArray
+) -> tuple[ClassCounter, ClassCounter, ClassCounter]:
+    right = scores.predicted_ == scores.target
+    return (
+        ClassCounter(blocks[right], scores.target[right], scores.classes),
+        ClassCounter(blocks, scores.target, scores.classes),
+        ClassCounter(blocks, scores.predicted_, scores.classes),
+    )
+
+
+class ClassCounter:
+    """Rows sorted by class, so that those drawn of each class are a running sum's differences."""
+
+    def __init__(self, blocks: IntArray, codes: IntArray, classes: int) -> None:
+        order = np.argsort(codes, kind="stable")
+        self._ordered_blocks = blocks[order]
+        self._edges = np.searchsorted(codes[order], np.arange(classes + 1))
+
+    def drawn(self, counts: IntArray) -> IntArray:
+        """Rows drawn of each class, (resamples, classes), from counts (resamples, blocks)."""
+        totals = cumulative(np.take(counts, self._ordered_blocks, axis=1))
+        down_to = np.take(totals, self._edges, axis=1)
         return down_to[:, 1:] - down_to[:, :-1]
 
-    return totals
+
+def probabilities(scores: MulticlassScores) -> FloatArray:
+    """Exchanged for every metric: both models' probabilities are on one scale."""
+    return scores.probability
+
+
+def _every_class(scores: MulticlassScores) -> str:
+    return f"it needs every class to occur, and {_rarest(scores)}"
+
+
+def _every_class_somehow(scores: MulticlassScores) -> str:
+    return f"it needs every class to occur or to be predicted, and {_rarest(scores)}"
+
+
+def _rarest(scores: MulticlassScores) -> str:
+    per_class = np.bincount(scores.target, minlength=scores.classes)
+    return f"class {per_class.argmin()} has {per_class.min()} of {scores.rows} rows"
 
 
 def multiclass_columns(
     target: npt.ArrayLike, probability: npt.ArrayLike
 ) -> tuple[IntArray, FloatArray]:
-    """Check class codes and a table of probabilities; errors as for `MulticlassScores`."""
+    """Class codes and a table of probabilities, checked."""
     codes = integer_column("target", target)
     table = _distributions(probability)
     same_rows("probability", table, len(codes))
@@ -190,18 +195,57 @@ def _distributions(probability: npt.ArrayLike) -> FloatArray:
     return table
 
 
-def _area(ranking: Ranking, blocks: IntArray) -> Callable[[IntArray], FloatArray]:
-    ordered_blocks = blocks[ranking.order_]
-
-    def area(counts: IntArray) -> FloatArray:
-        return ranking.roc_auc(ranking.tally(np.take(counts, ordered_blocks, axis=1)))
-
-    return area
-
-
 def _check_codes(target: IntArray, classes: int) -> None:
     bad = np.flatnonzero((target < 0) | (target >= classes))
     if bad.size:
         raise ValueError(
             f"target: row {bad[0]} holds class {target[bad[0]]}, outside 0 to {classes - 1}"
         )
+
+
+METRICS: tuple[Definition[MulticlassScores], ...] = registered(
+    Definition(
+        "accuracy",
+        "up",
+        *SHARE,
+        values=Average("accuracy", is_right),
+        exchanged=probabilities,
+        hint=HINT,
+    ),
+    Definition(
+        "balanced_accuracy",
+        "up",
+        *SHARE,
+        values=balanced_accuracy,
+        exchanged=probabilities,
+        needs=_every_class,
+        hint=HINT,
+    ),
+    Definition(
+        "f1_macro",
+        "up",
+        *SHARE,
+        values=f1_macro,
+        exchanged=probabilities,
+        needs=_every_class_somehow,
+        hint=HINT,
+    ),
+    Definition(
+        "log_loss",
+        "down",
+        *LOSS,
+        values=Average("log_loss", surprise),
+        exchanged=probabilities,
+        hint=HINT,
+        is_primary=True,
+    ),
+    Definition(
+        "roc_auc",
+        "up",
+        *SHARE,
+        values=roc_auc,
+        exchanged=probabilities,
+        needs=_every_class,
+        hint=HINT,
+    ),
+)

@@ -2,6 +2,7 @@
 
 Rows are sorted once, from the highest score down. Under any weights the counts of rows and of
 positives down to a score are then two running sums of whole numbers, and both areas follow.
+By hand, for scipy's and scikit-learn's ranks know no resamples: they would sort for each.
 """
 
 from __future__ import annotations
@@ -10,24 +11,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from perennial.evaluation.metrics.definition import BoolArray, FloatArray, IntArray
-from perennial.evaluation.metrics.sums import cumulative, run_starts
+from perennial.evaluation.metrics.columns import BoolArray, FloatArray, IntArray
+from perennial.evaluation.metrics.sums import cumulative, ratio, run_starts
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Weights from the highest score down, for many resamples.
-
-    Parameters
-    ----------
-    rows
-        (resamples, rows + 1): weight of the first rows.
-    positives
-        (resamples, positives + 1): weight of the first positives.
-    """
+    """Weights from the highest score down, for many resamples."""
 
     rows: IntArray
+    """(resamples, rows + 1): weight of the first rows."""
     positives: IntArray
+    """(resamples, positives + 1): weight of the first positives."""
 
     @property
     def row_total(self) -> IntArray:
@@ -41,33 +36,21 @@ class Tally:
 
 
 class Ranking:
-    """Rows in the order of their scores.
+    """Rows in the order of their scores, higher for likelier positives.
 
-    Parameters
-    ----------
-    positive
-        (rows,): which rows are positive.
-    score
-        (rows,): any numbers, higher for likelier positives.
-
-    Attributes
-    ----------
-    order_
-        (rows,): the rows from the highest score down, ties in the order given.
-    positive_at_
-        (positives,): where in that order the positives stand.
+    `order_` (rows,) holds the rows from the highest score down, ties in the order given;
+    `positive_at_` (positives,) where in that order the positives stand.
     """
 
     def __init__(self, positive: BoolArray, score: FloatArray) -> None:
         self.order_ = np.argsort(-score, kind="stable")
-        ordered = positive[self.order_]
-        self.positive_at_ = np.flatnonzero(ordered)
+        self.positive_at_ = np.flatnonzero(positive[self.order_])
         # Only a score that some positive has moves either area: the rest need no look.
         starts = run_starts(score[self.order_])
         ends = np.append(starts[1:], len(score))
-        found = np.searchsorted(self.positive_at_, ends)
-        new = np.flatnonzero(np.diff(found, prepend=0))
-        self._start, self._end, self._found = starts[new], ends[new], found[new]
+        reached = np.searchsorted(self.positive_at_, ends)
+        new = np.flatnonzero(np.diff(reached, prepend=0))
+        self._start, self._end, self._reached = starts[new], ends[new], reached[new]
 
     def tally(self, weights: IntArray) -> Tally:
         """Add up weights (resamples, rows) that are already in the order of `order_`."""
@@ -76,20 +59,8 @@ class Ranking:
     def roc_auc(self, tally: Tally) -> FloatArray:
         """The chance that a positive scores above a negative, ties counting a half.
 
-        Parameters
-        ----------
-        tally
-            From this ranking's `tally`.
-
-        Returns
-        -------
-        ndarray
-            (resamples,), NaN where there is no positive or no negative.
-
-        Notes
-        -----
         The Mann-Whitney form of the area (Hanley and McNeil 1982, Radiology 143), in whole
-        numbers up to the last division.
+        numbers up to the last division; NaN where there is no positive or no negative.
         """
         hits, new = self._hits(tally)
         above = np.take(tally.rows, self._start, axis=1) - (hits - new)
@@ -103,20 +74,8 @@ class Ranking:
     def average_precision(self, tally: Tally) -> FloatArray:
         """Precision at each score, weighted by the recall gained there.
 
-        Parameters
-        ----------
-        tally
-            From this ranking's `tally`.
-
-        Returns
-        -------
-        ndarray
-            (resamples,), NaN where there is no positive.
-
-        Notes
-        -----
         The step form without interpolation, as scikit-learn's `average_precision_score`; why not
-        to interpolate: Davis and Goadrich 2006, ICML.
+        to interpolate: Davis and Goadrich 2006, ICML. NaN where there is no positive.
         """
         hits, new = self._hits(tally)
         through = np.take(tally.rows, self._end, axis=1)
@@ -126,12 +85,5 @@ class Ranking:
 
     def _hits(self, tally: Tally) -> tuple[IntArray, IntArray]:
         """Positives down to each step, and those new at it."""
-        hits = np.take(tally.positives, self._found, axis=1)
+        hits = np.take(tally.positives, self._reached, axis=1)
         return hits, np.diff(hits, axis=1, prepend=0)
-
-
-def ratio(numerator: FloatArray | IntArray, denominator: FloatArray | IntArray) -> FloatArray:
-    """Divide, with NaN where the denominator is 0 and no warning."""
-    undefined = denominator == 0
-    quotient = numerator / np.where(undefined, 1, denominator)
-    return np.where(undefined, np.nan, quotient)

@@ -1,93 +1,23 @@
 """Weighted sums that come out the same on every machine.
 
-A product of matrices goes through BLAS, which rounds by the CPU it runs on. What is here uses only
-elementwise operations, `bincount`, running sums of whole numbers (exact) and numpy's own sums,
-whose order is fixed. `natural_log` is here because numpy's logarithm differs in the last bit
-between CPUs with and without AVX-512.
+A product of matrices goes through BLAS, which rounds by the CPU it runs on. These functions use
+only elementwise operations, `bincount`, running sums of whole numbers (exact) and numpy's own
+sums, whose order is fixed.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from perennial.evaluation.metrics.definition import FloatArray, IntArray
-
-LN2_HIGH = 6.93147180369123816490e-01
-LN2_LOW = 1.90821492927058770002e-10
-# The minimax polynomial of (log(1 + s) - log(1 - s) - 2 s) / s in s squared.
-LOG_SERIES = (
-    1.479819860511658591e-01,
-    1.531383769920937332e-01,
-    1.818357216161805012e-01,
-    2.222219843214978396e-01,
-    2.857142874366239149e-01,
-    3.999999999940941908e-01,
-    6.666666666666735130e-01,
-)
+from perennial.evaluation.metrics.columns import FloatArray, IntArray
 
 
-def natural_log(values: FloatArray) -> FloatArray:
-    """The natural logarithm, to the last bit or the one before, by basic arithmetic alone.
-
-    Parameters
-    ----------
-    values
-        Positive, normal, finite numbers of any shape; not checked.
-
-    Returns
-    -------
-    ndarray
-        Of the same shape.
-
-    Notes
-    -----
-    The method of `e_log.c` in fdlibm (Sun Microsystems, 1993): with x = 2**k (1 + f) and
-    s = f / (2 + f), log(1 + f) is an odd series in s.
-
-    Examples
-    --------
-    >>> natural_log(np.array([1.0, 0.5]))
-    array([ 0.        , -0.69314718])
-    """
-    mantissa, exponent = np.frexp(values)
-    below = mantissa < np.sqrt(0.5)
-    f: FloatArray = np.where(below, 2 * mantissa, mantissa) - 1
-    k: FloatArray = (exponent - below).astype(np.float64)
-    s = f / (2 + f)
-    z = s * s
-    series = np.zeros_like(f)
-    for coefficient in LOG_SERIES:
-        series = (series + coefficient) * z
-    half_square = 0.5 * f * f
-    # The small terms first: so k * LN2_HIGH, which is exact, is rounded once only.
-    return k * LN2_HIGH - ((half_square - (s * (half_square + series) + k * LN2_LOW)) - f)
-
-
-def block_totals(blocks: IntArray, values: npt.ArrayLike) -> Callable[[IntArray], FloatArray]:
-    """Sum a column over the rows that were drawn, by way of one sum a block.
-
-    Parameters
-    ----------
-    blocks
-        (rows,): the block of each row.
-    values
-        (rows,): the column.
-
-    Returns
-    -------
-    Callable
-        Counts (resamples, blocks) to sums (resamples,).
-    """
-    sums = np.bincount(blocks, weights=np.asarray(values, dtype=np.float64))
-
-    def totals(counts: IntArray) -> FloatArray:
-        return np.asarray((counts * sums).sum(axis=1))
-
-    return totals
+def block_sums(blocks: IntArray, values: npt.ArrayLike) -> FloatArray:
+    """The sum (blocks,) of a column (rows,) over the rows of each block."""
+    return np.asarray(np.bincount(blocks, weights=np.asarray(values, dtype=np.float64)))
 
 
 def cumulative(weights: IntArray) -> IntArray:
@@ -97,21 +27,18 @@ def cumulative(weights: IntArray) -> IntArray:
     return sums
 
 
+def ratio(numerator: FloatArray | IntArray, denominator: FloatArray | IntArray) -> FloatArray:
+    """Divide, with NaN where the denominator is 0 and no warning."""
+    undefined = denominator == 0
+    quotient = numerator / np.where(undefined, 1, denominator)
+    return np.where(undefined, np.nan, quotient)
+
+
 def equal_mass_starts(ordered: npt.NDArray[Any], bins: int) -> IntArray:
-    """Cut a sorted column into bins of about equally many rows, ties in one bin.
+    """The first row of each bin, where a sorted column is cut into bins of about equal size.
 
-    Parameters
-    ----------
-    ordered
-        (rows,): sorted, rising or falling.
-    bins
-        The number of bins wanted, from 1 up; fewer come out when ties or few rows forbid it.
-
-    Returns
-    -------
-    ndarray
-        The first row of each bin, rising from 0: a cut that falls inside a run of ties moves to
-        the run's first row.
+    Ties stay in one bin: a cut inside a run of ties moves to the run's first row, so fewer bins
+    than wanted may come out.
 
     Examples
     --------

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from perennial.evaluation.metrics.definition import SampleError
+from perennial.evaluation.metrics.columns import SampleError
 from perennial.params.build import read_params
 from perennial.review.compare.data_change import data_change
 from perennial.review.compare.plots import charts
@@ -59,9 +59,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="do not rebuild a revision that is in neither the cache nor a remote",
     )
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="tell it to programs")
-    form.add_argument("--md", action="store_true", help="tell it in Markdown, for a pull request")
-    form.add_argument("--html", metavar="FILE", type=Path, help="write it as a page, with plots")
+    form.add_argument("--json", action="store_true", help="print JSON, for programs")
+    form.add_argument("--md", action="store_true", help="print Markdown, for a pull request")
+    form.add_argument("--html", metavar="FILE", type=Path, help="write a page, with plots")
     parser.add_argument(
         "--plots", metavar="FOLDER", type=Path, help="draw the plots to files there"
     )
@@ -69,25 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Compare, and tell.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        Of `add_arguments`.
-
-    Returns
-    -------
-    int
-        0 compared, 2 could not tell.
-    """
+    """Compare and report: 0 compared, 2 no verdict."""
     repository = Path.cwd()
     if not (repository / "dvc.yaml").is_file():
         raise PerennialError(
             "there is no dvc.yaml here", where=str(repository), hint="go to the repository's root"
         )
     if arguments.png and not arguments.plots:
-        raise PerennialError("--png says how plots are drawn", hint="name a folder: --plots FOLDER")
+        raise PerennialError("--png is the format of --plots", hint="name a folder: --plots FOLDER")
     if arguments.html and not can_draw():
         print(f"perennial compare: the page will have no plots ({HINT})", file=sys.stderr)
     if arguments.plots:
@@ -101,37 +90,17 @@ def run(arguments: argparse.Namespace) -> int:
             Path(folder),
             rebuild=not arguments.no_rebuild,
         )
-        tell(report, arguments)
+        write_report(report, arguments)
     return report.verdict.exit_code
 
 
 def compare(
     repository: Path, base: str, head: str | None, ground: Path, *, rebuild: bool = True
 ) -> Report:
-    """Compare two revisions of a repository.
+    """Compare two revisions of a repository; a head of None is the working tree.
 
-    Parameters
-    ----------
-    repository : Path
-        The checkout.
-    base : str
-        A branch, tag or hash.
-    head : str or None
-        Likewise; None is the working tree.
-    ground : Path
-        An empty folder for copies of the revisions' files.
-    rebuild : bool
-        Whether to rebuild a revision that is in neither the cache nor a remote.
-
-    Returns
-    -------
-    Report
-        What was found.
-
-    Raises
-    ------
-    PerennialError
-        If a revision is unknown, or a file of the head is missing or broken.
+    `ground` is an empty folder for copies of the revisions' files; `rebuild` says whether to
+    rebuild a revision that is in neither the cache nor a remote.
     """
     with Progress("compare", 5) as progress:
         progress.begin("reading both revisions")
@@ -179,7 +148,7 @@ def _weighed(
     progress.begin(f"refitting with {params.refits} other seeds (kept for next time)")
     same = answers.same_bundle
     spread = (
-        Spread([], 0.0, "there is but one model")
+        Spread([], 0.0, "there is only one model")
         if same
         else seed_spread(head, answers, evidence.primary, params, repository)
     )
@@ -188,7 +157,7 @@ def _weighed(
     return verdict, Models(answers, evidence, spread)
 
 
-def tell(report: Report, arguments: argparse.Namespace) -> None:
+def write_report(report: Report, arguments: argparse.Namespace) -> None:
     """Print a report, or write it, and draw its plots where they are wanted."""
     if arguments.plots:
         write(charts(report), arguments.plots, "png" if arguments.png else "svg")

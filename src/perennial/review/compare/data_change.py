@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from scipy.stats import ks_2samp
 
 from perennial.data import parquet
 from perennial.data.contract import Contract, read_contract
 from perennial.data.row_changes import RowChange, count_changes
-from perennial.model.columns import from_arrow, missing_in
+from perennial.review.compare.changes import changes
 from perennial.review.revision.revision import Revision
 from perennial.runtime import jsonfile
-
-Array = NDArray[Any]
 
 RAW = "data/raw"
 TRAIN = "data/prepared/train.parquet"
@@ -36,7 +33,7 @@ class PeriodChange:
 
 @dataclass(frozen=True)
 class ColumnChange:
-    """A column that came, went, or is another kind of thing."""
+    """A column that came, went, or is of another type or role."""
 
     column: str
     what: str
@@ -44,51 +41,32 @@ class ColumnChange:
 
 @dataclass(frozen=True)
 class Drift:
-    """How far a column's training values have moved.
-
-    Attributes
-    ----------
-    column : str
-        The column.
-    distance : float
-        Between 0 and 1: Kolmogorov and Smirnov's for numbers and moments, total variation for
-        categories, each with missing as a value of its own.
-    missing_base, missing_head : float
-        Shares that are missing.
-    """
+    """How far a column's training values have moved."""
 
     column: str
     distance: float
+    """Between 0 and 1, by `distance`."""
     missing_base: float
     missing_head: float
+    """Shares that are missing."""
 
 
 @dataclass(frozen=True)
 class DataChange:
-    """All of it.
-
-    Attributes
-    ----------
-    periods : list of PeriodChange
-        Those that differ.
-    columns : list of ColumnChange
-        By the two contracts.
-    labels : list of tuple
-        Side, class or `mean`, base and head, where they differ.
-    rejects : list of tuple
-        Reason, base and head, where they differ.
-    drift : list of Drift
-        Columns whose training values moved, the farthest first.
-    unknown : list of str
-        What could not be compared, and why.
-    """
+    """How the data of two revisions differ."""
 
     periods: list[PeriodChange]
+    """Those that differ."""
     columns: list[ColumnChange]
+    """By the two contracts."""
     labels: list[tuple[str, str, float | None, float | None]]
+    """Side, class or `mean`, base and head, where they differ."""
     rejects: list[tuple[str, int, int]]
+    """Reason, base and head, where they differ."""
     drift: list[Drift]
+    """Columns whose training values moved, the farthest first."""
     unknown: list[str]
+    """What could not be compared, and why."""
 
     @property
     def is_none(self) -> bool:
@@ -98,18 +76,7 @@ class DataChange:
 
 
 def data_change(base: Revision, head: Revision) -> DataChange:
-    """Compare the data of two revisions.
-
-    Parameters
-    ----------
-    base, head : Revision
-        With their files at hand; what is absent is told in `unknown`.
-
-    Returns
-    -------
-    DataChange
-        What changed.
-    """
+    """Compare the data of two revisions; what either lacks stands in `unknown`."""
     unknown = [
         f"{revision}: {name}: {revision.absent[name]}"
         for name in (RAW, TRAIN, REPORT, "data/contract.yaml")
@@ -137,29 +104,20 @@ def data_change(base: Revision, head: Revision) -> DataChange:
 def period_changes(
     base: Path, head: Path, contracts: list[Contract] | None = None
 ) -> list[PeriodChange]:
-    """Count rows added, removed and changed in each period whose file differs.
+    """Count rows added, removed and changed in each period whose file differs, by period.
 
-    Parameters
-    ----------
-    base, head : Path
-        Folders with a Parquet file a period.
-    contracts : list of Contract, optional
-        Of base and head; an id that both name tells a changed row from a removed and an added one.
-
-    Returns
-    -------
-    list of PeriodChange
-        By the periods' names.
+    With the contracts of both, an id that both name distinguishes a changed row from a removed
+    and an added one.
     """
     files = [{path.stem: path for path in folder.glob("*.parquet")} for folder in (base, head)]
     ids = {contract.only("id") for contract in contracts or []}
     key = ids.pop() if len(ids) == 1 else None
-    found = []
+    periods = []
     for period in sorted(files[0].keys() | files[1].keys()):
         paths = [side.get(period) for side in files]
         if len({path and _digest(path) for path in paths}) > 1:
-            found.append(PeriodChange(period, _counts(_rows(paths[0]), _rows(paths[1]), key)))
-    return found
+            periods.append(PeriodChange(period, _counts(_rows(paths[0]), _rows(paths[1]), key)))
+    return periods
 
 
 def _digest(path: Path) -> bytes:
@@ -172,7 +130,7 @@ def _rows(path: Path | None) -> pd.DataFrame:
 
 
 def _counts(base: pd.DataFrame, head: pd.DataFrame, key: str | None) -> RowChange:
-    # Columns that are others now are told by the contracts; here rows are compared by the rest.
+    # The contracts show which columns are others now; here rows are compared by the rest.
     names = [name for name in head if name in base and base[name].dtype == head[name].dtype]
     if not names:
         return RowChange(len(head), len(base), 0)
@@ -181,7 +139,7 @@ def _counts(base: pd.DataFrame, head: pd.DataFrame, key: str | None) -> RowChang
 
 def column_changes(base: Contract, head: Contract) -> list[ColumnChange]:
     """Compare two contracts, column by column, in the head's order."""
-    found = [
+    columns = [
         ColumnChange(name, f"removed (it was {base.columns[name].type})")
         for name in base.columns
         if name not in head.columns
@@ -189,104 +147,84 @@ def column_changes(base: Contract, head: Contract) -> list[ColumnChange]:
     for name, column in head.columns.items():
         before = base.columns.get(name)
         if before is None:
-            found.append(ColumnChange(name, f"added ({column.type}, {column.role})"))
+            columns.append(ColumnChange(name, f"added ({column.type}, {column.role})"))
             continue
         for what in ("type", "role"):
             was, now = getattr(before, what), getattr(column, what)
             if was != now:
-                found.append(ColumnChange(name, f"{what} {was} → {now}"))
-    return found
+                columns.append(ColumnChange(name, f"{what} {was} → {now}"))
+    return columns
 
 
 def label_changes(
     base: dict[str, Any], head: dict[str, Any]
 ) -> list[tuple[str, str, float | None, float | None]]:
     """Compare the label rates in two `metrics/data.json`."""
-    pairs = {
-        (side, name): None
+    rates = [
+        {
+            (side, name): rate
+            for side, by_name in report.get("labels", {}).items()
+            for name, rate in by_name.items()
+        }
         for report in (base, head)
-        for side, rates in report.get("labels", {}).items()
-        for name in rates
-    }
-    rows = [
-        (side, name, *(report.get("labels", {}).get(side, {}).get(name) for report in (base, head)))
-        for side, name in pairs
     ]
-    return [row for row in rows if row[2] != row[3]]
+    return [(*change.name, change.base, change.head) for change in changes(*rates)]
 
 
 def reject_changes(base: dict[str, Any], head: dict[str, Any]) -> list[tuple[str, int, int]]:
     """Compare the counts of rejected rows by reason in two `metrics/data.json`."""
-    counts = [report.get("rejects", {}) for report in (base, head)]
-    reasons = dict.fromkeys([*counts[0], *counts[1]])
-    rows = [(reason, counts[0].get(reason, 0), counts[1].get(reason, 0)) for reason in reasons]
-    return [row for row in rows if row[1] != row[2]]
+    differing = changes(base.get("rejects", {}), head.get("rejects", {}))
+    return [(change.name, change.base or 0, change.head or 0) for change in differing]
 
 
 def drift(base: Path, head: Path, before: Contract, after: Contract) -> list[Drift]:
-    """Measure how far each feature's training values have moved.
+    """How far each feature's training values have moved, the farthest first.
 
-    Parameters
-    ----------
-    base, head : Path
-        Training rows.
-    before, after : Contract
-        Of base and head; features of one type in both are compared.
-
-    Returns
-    -------
-    list of Drift
-        The farthest first; features that did not move are left out.
+    Features of one type in both contracts are compared; those that did not move are left out.
     """
     if _digest(base) == _digest(head):
         return []
-    types = {
-        name: after.columns[name].type
+    names = [
+        name
         for name in after.features
         if name in before.features and before.columns[name].type == after.columns[name].type
-    }
-    sides = [from_arrow(parquet.read(path, list(types)), dict(types)) for path in (base, head)]
-    found = [
-        Drift(
-            name,
-            distance(sides[0][name], sides[1][name]),
-            *(float(missing_in(side[name]).mean()) for side in sides),
-        )
-        for name in types
     ]
-    moved = [item for item in found if item.distance > 0]
-    return sorted(moved, key=lambda item: (-item.distance, item.column))
-
-
-def distance(base: Array, head: Array) -> float:
-    """Distance between two samples of one column.
-
-    Parameters
-    ----------
-    base, head : numpy.ndarray
-        Numpy columns, as `perennial.model.columns` makes them; not empty.
-
-    Returns
-    -------
-    float
-        Between 0 and 1; see `Drift`.
-    """
-    if base.dtype == object:
-        return _total_variation(base, head)
-    sides = [values[~missing_in(values)] for values in (base, head)]
-    values = np.sort(np.concatenate(sides))
-    # Missing values lie above all others, so that their share counts too.
-    steps = [
-        np.searchsorted(np.sort(side), values, "right") / len(whole)
-        for side, whole in zip(sides, (base, head), strict=True)
-    ]
-    known = [len(side) / len(whole) for side, whole in zip(sides, (base, head), strict=True)]
-    return float(max([abs(known[0] - known[1]), *np.abs(steps[0] - steps[1])]))
-
-
-def _total_variation(base: Array, head: Array) -> float:
-    counts = [Counter(values.tolist()) for values in (base, head)]
-    return 0.5 * sum(
-        abs(counts[0][value] / len(base) - counts[1][value] / len(head))
-        for value in counts[0].keys() | counts[1].keys()
+    sides = [_training_rows(path, names, after) for path in (base, head)]
+    moved = pd.DataFrame(
+        {
+            "column": names,
+            "distance": [distance(sides[0][name], sides[1][name]) for name in names],
+            **{
+                f"missing_{which}": side.isna().mean().to_numpy()
+                for which, side in zip(("base", "head"), sides, strict=True)
+            },
+        }
     )
+    moved = moved[moved["distance"] > 0]
+    moved = moved.sort_values(["distance", "column"], ascending=[False, True])
+    return [Drift(**row) for row in moved.to_dict("records")]
+
+
+def _training_rows(path: Path, names: list[str], contract: Contract) -> pd.DataFrame:
+    """Columns as they are measured: moments in microseconds and truth values as numbers."""
+    rows = parquet.read(path, names).to_pandas()
+    for name in names:
+        kind = contract.columns[name].type
+        if kind == "datetime":
+            rows[name] = (rows[name] - pd.Timestamp(0)) / pd.Timedelta(1, "us")
+        elif kind == "boolean":
+            rows[name] = rows[name].astype("float64")
+    return rows
+
+
+def distance(base: pd.Series, head: pd.Series) -> float:
+    """Distance between two samples of one column, between 0 and 1.
+
+    Kolmogorov and Smirnov's for numbers, missing values above all others; total variation for
+    anything else, missing as a value of its own.
+    """
+    if pd.api.types.is_numeric_dtype(base):
+        sides = [side.astype("float64").fillna(np.inf) for side in (base, head)]
+        return float(ks_2samp(*sides, method="asymp").statistic)
+    shares = [side.value_counts(normalize=True, dropna=False) for side in (base, head)]
+    return 0.5 * float(shares[0].sub(shares[1], fill_value=0.0).abs().sum())

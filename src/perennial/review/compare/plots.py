@@ -1,4 +1,4 @@
-"""Both models' curves over one another, from the rows that the comparison asked both."""
+"""Both models' curves over one another, on the rows that both answered."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 Columns = dict[str, Array]
 Curve = Callable[[Array, Array], Columns]
 
-#: Told apart by people of any colour vision, and on paper: by lightness and breadth too.
+#: Distinct to people of any colour vision, and on paper: by lightness and breadth too.
 GREY, BLUE, FAINT = "#a8a8a8", "#1f5fa8", "#cccccc"
 
 #: Points of a curve, and bars of a histogram.
@@ -64,18 +64,9 @@ _TRUTH = replace(_CALIBRATION, y=("actual", "Observed mean"))
 
 
 def charts(report: Report) -> list[Chart]:
-    """Draw up the plots of a comparison.
+    """The plots that the task has.
 
-    Parameters
-    ----------
-    report : Report
-        What was found.
-
-    Returns
-    -------
-    list of Chart
-        Those that the task has; none where the models could not be asked the same rows, or where
-        these are all alike.
+    None where the models could not answer the same rows, or where these are all of one class.
     """
     if report.models is None or len(np.unique(report.models.answers.sample.target)) < 2:
         return []
@@ -86,12 +77,12 @@ def charts(report: Report) -> list[Chart]:
 
 def _sides(models: Models, names: tuple[str, str], metric: str = "") -> list[_Side]:
     """Base and head, each with its value of a metric in its label."""
-    found = models.evidence.differences.get(metric)
-    told = [f", {metric} {value:.4f}" for value in (found.base, found.head)] if found else ["", ""]
+    item = models.evidence.differences.get(metric)
+    values = [f", {metric} {value:.4f}" for value in (item.base, item.head)] if item else ["", ""]
     answers = models.answers
     return [
-        _Side(names[0] + told[0], answers.base),
-        _Side(names[1] + told[1], answers.head),
+        _Side(names[0] + values[0], answers.base),
+        _Side(names[1] + values[1], answers.head),
     ]
 
 
@@ -124,8 +115,8 @@ def _roc(target: Array, probability: Array) -> Columns:
 
 def _precision_recall(target: Array, probability: Array) -> Columns:
     """Without the first point, which is a convention and draws a cliff."""
-    found = curves.precision_recall(target, probability, points=POINTS)
-    return {name: values[1:] for name, values in found.items()}
+    columns = curves.precision_recall(target, probability, points=POINTS)
+    return {name: values[1:] for name, values in columns.items()}
 
 
 def _points(side: _Side, axes: _Axes, columns: Columns, panel: str = "") -> Iterator[Row]:
@@ -192,7 +183,7 @@ def _multiclass(models: Models, names: tuple[str, str]) -> list[Chart]:
 
 
 def _most_frequent(target: Array, classes: int) -> list[int]:
-    """Classes that have something to be told from, `PANELS` at most, in the contract's order."""
+    """Classes that some rows have and others lack, `PANELS` at most, in the contract's order."""
     counts = np.bincount(target, minlength=classes)
     usable = [code for code in range(classes) if 0 < counts[code] < len(target)]
     return sorted(sorted(usable, key=lambda code: -counts[code])[:PANELS])
@@ -222,8 +213,11 @@ def _regression(models: Models, names: tuple[str, str]) -> list[Chart]:
     tenths = [
         row
         for side in sides
-        for found in (curves.regression_calibration(side.scorer.target, side.scorer.prediction),)
-        for row in _points(side, _TRUTH, found)
+        for row in _points(
+            side,
+            _TRUTH,
+            curves.regression_calibration(side.scorer.target, side.scorer.prediction),
+        )
     ]
     residuals = [side.scorer.prediction - side.scorer.target for side in sides]
     edges = np.histogram_bin_edges(np.concatenate(residuals), BINS)

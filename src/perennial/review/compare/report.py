@@ -1,4 +1,4 @@
-"""What a comparison found, as JSON for programs and as a document for people."""
+"""A comparison as JSON for programs and as a document for people."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, astuple, dataclass
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from perennial.review.compare.data_change import DataChange
 from perennial.review.compare.recipe_change import RecipeChange
@@ -19,13 +21,16 @@ from perennial.review.report.drawing import HINT, can_draw
 from perennial.review.report.wording import p_told, signed
 from perennial.review.revision.revision import Revision
 
-#: Slices and columns are told from this much on, for most do not move.
-TOLD_DRIFT = 0.001
+#: Columns that moved less are left out, for most do.
+LEAST_DRIFT = 0.001
+
+#: A stage whose code differs in more paths than this is listed by their number alone.
+MOST_PATHS = 8
 
 
 @dataclass(frozen=True)
 class Models:
-    """What both models said of the same rows, and how sure a difference is."""
+    """Both models' answers to the same rows, and how sure a difference is."""
 
     answers: Answers
     evidence: Evidence
@@ -34,47 +39,23 @@ class Models:
 
 @dataclass(frozen=True)
 class Report:
-    """All that `perennial compare` found.
-
-    Attributes
-    ----------
-    base, head : Revision
-        What was compared.
-    verdict : Verdict
-        First.
-    confidence : float
-        Of intervals and verdict.
-    data : DataChange
-        What changed in the data.
-    recipe : RecipeChange or None
-        What changed in parameters, packages and stages; None where it could not be read.
-    models : Models or None
-        None where the two models could not be asked the same rows.
-    """
+    """The result of `perennial compare`."""
 
     base: Revision
     head: Revision
     verdict: Verdict
     confidence: float
+    """Of intervals and verdict."""
     data: DataChange
     recipe: RecipeChange | None
+    """None where it could not be read."""
     models: Models | None
+    """None where the two models could not answer the same rows."""
 
 
 def to_json(report: Report) -> dict[str, Any]:
-    """Tell a report to programs.
-
-    Parameters
-    ----------
-    report : Report
-        What was found.
-
-    Returns
-    -------
-    dict
-        A JSON value.
-    """
-    found: dict[str, Any] = {
+    """A report as a JSON value."""
+    value: dict[str, Any] = {
         "base": _revision(report.base),
         "head": _revision(report.head),
         "verdict": report.verdict.word,
@@ -83,14 +64,14 @@ def to_json(report: Report) -> dict[str, Any]:
         "data": asdict(report.data),
         "recipe": asdict(report.recipe) if report.recipe else None,
     }
-    return found | (_models(report.models) if report.models else {})
+    return value | (_models(report.models) if report.models else {})
 
 
 def _revision(revision: Revision) -> dict[str, Any]:
-    told: dict[str, Any] = {"name": revision.name, "commit": revision.commit}
+    value: dict[str, Any] = {"name": revision.name, "commit": revision.commit}
     if revision.rebuilt is not None:
-        told["rebuilt"] = {"differs_in": list(revision.rebuilt)}
-    return told
+        value["rebuilt"] = {"differs_in": list(revision.rebuilt)}
+    return value
 
 
 def _models(models: Models) -> dict[str, Any]:
@@ -123,21 +104,10 @@ def _metric(item: Any) -> dict[str, Any]:
 def to_document(
     report: Report, pictures: Sequence[str] = (), folder: Path | None = None
 ) -> Document:
-    """Tell a report to people.
+    """A report for people, the verdict first.
 
-    Parameters
-    ----------
-    report : Report
-        What was found.
-    pictures : sequence of str
-        Plots as SVG elements; without them it is told how to get them.
-    folder : Path, optional
-        Where they were drawn to.
-
-    Returns
-    -------
-    Document
-        The verdict first.
+    `pictures` are plots as SVG elements; without them it says how to get them, or into which
+    `folder` they were drawn.
     """
     sections = [_rebuilt(report), _metrics(report), _pictures(pictures), _statistics(report)]
     sections += [_slices(report), _data(report), _drift(report), _recipe(report)]
@@ -151,7 +121,7 @@ def to_document(
 
 def _rebuilt(report: Report) -> Section | None:
     lines = [
-        f"{revision} lay in neither the cache nor a remote, and was rebuilt: "
+        f"{revision} was in neither the cache nor a remote, and has been rebuilt: "
         + (
             f"what is compared differs from its dvc.lock in {', '.join(revision.rebuilt)}."
             if revision.rebuilt
@@ -166,28 +136,32 @@ def _rebuilt(report: Report) -> Section | None:
 def _metrics(report: Report) -> Section | None:
     if report.models is None:
         return None
-    rows = [
-        [
-            name,
-            f"{item.base:.4f}",
-            f"{item.head:.4f}",
-            signed(item.difference.value),
-            f"{signed(item.difference.low)} to {signed(item.difference.high)}",
-            p_told(item.p_value),
-            {"up": "higher", "down": "lower", "zero": "nearer 0"}[item.metric.direction],
-        ]
-        for name, item in report.models.evidence.differences.items()
-    ]
     interval = f"{100 * report.confidence:g}% interval"
-    head = ["Metric", "Base", "Head", "Difference", interval, "p", "Better"]
-    return Section("Metrics", [_rows_told(report.models.answers)], Table(head, rows))
+    better = {"up": "higher", "down": "lower", "zero": "nearer 0"}
+    metrics = pd.DataFrame(
+        {
+            "Metric": name,
+            "Base": f"{item.base:.4f}",
+            "Head": f"{item.head:.4f}",
+            "Difference": signed(item.difference.value),
+            interval: f"{signed(item.difference.low)} to {signed(item.difference.high)}",
+            "p": p_told(item.p_value),
+            "Better": better[item.metric.direction],
+        }
+        for name, item in report.models.evidence.differences.items()
+    )
+    return Section("Metrics", [_rows_answered(report.models.answers)], _table(metrics))
 
 
-def _rows_told(answers: Answers) -> str:
-    told = f"Both models answered the same {answers.table.num_rows:,} test rows of the head"
+def _table(cells: pd.DataFrame) -> Table:
+    return Table(list(cells.columns), cells.to_numpy().tolist())
+
+
+def _rows_answered(answers: Answers) -> str:
+    text = f"Both models answered the same {answers.table.num_rows:,} test rows of the head"
     if answers.excluded:
-        told += f", without {answers.excluded:,} that the base has learnt from"
-    return f"{told}; {answers.alike:,} they answer alike."
+        text += f", without {answers.excluded:,} that the base has learnt from"
+    return f"{text}; {answers.alike:,} they answer alike."
 
 
 def _pictures(pictures: Sequence[str]) -> Section | None:
@@ -205,8 +179,8 @@ def _commands(report: Report, folder: Path | None) -> Section:
         lines.insert(0, f"Both models' curves on the same rows: drawn into {folder}")
     elif report.models is not None:
         needed = "" if can_draw() else f" (it needs vl-convert-python: {HINT})"
-        ask = f"perennial compare {names} --html report.html"
-        lines.insert(0, f"Both models' curves on the same rows: {ask}{needed}")
+        command = f"perennial compare {names} --html report.html"
+        lines.insert(0, f"Both models' curves on the same rows: {command}{needed}")
     return Section("Plots", lines)
 
 
@@ -215,8 +189,8 @@ def _statistics(report: Report) -> Section | None:
         return None
     evidence, spread = report.models.evidence, report.models.spread
     lines = [
-        f"{evidence.blocks:,} blocks of rows that stand or fall together.",
-        "Intervals from drawing them anew, p-values from exchanging the models' answers in them.",
+        f"{evidence.blocks:,} blocks of rows that are drawn together.",
+        "Intervals from drawing blocks anew, p-values from exchanging the models' answers in them.",
     ]
     if evidence.area:
         area = evidence.area
@@ -237,27 +211,24 @@ def _slices(report: Report) -> Section | None:
     if report.models is None or not report.models.evidence.slices:
         return None
     level = round(1 - report.confidence, 12)
-    slices = report.models.evidence.slices
-    worse = [
-        item
-        for item in slices
-        if (item.gain or 0) < 0 and item.adjusted is not None and item.adjusted <= level
-    ]
-    rows = [
-        [
-            item.column,
-            item.value,
-            f"{item.rows:,}",
-            item.measure,
-            signed(item.difference or 0.0),
-            p_told(item.adjusted or 0.0),
-        ]
-        for item in sorted(worse, key=lambda item: item.adjusted or 0.0)
-    ]
-    told = f"{len(worse)} of {len(slices)} slices got worse"
-    line = f"{told} (adjusted p up to {level:g}, Benjamini and Hochberg)."
-    head = ["Column", "Slice", "Rows", "Measure", "Difference", "Adjusted p"]
-    return Section("Slices", [line], Table(head, rows))
+    slices = pd.DataFrame(report.models.evidence.slices)
+    # Of a slice without a figure nothing is known: NaN is neither below 0 nor up to the level.
+    figures = slices.astype({"difference": float, "gain": float, "adjusted": float})
+    worse = figures[(figures["gain"] < 0) & (figures["adjusted"] <= level)]
+    worse = worse.sort_values("adjusted", kind="stable")
+    cells = pd.DataFrame(
+        {
+            "Column": worse["column"],
+            "Slice": worse["value"],
+            "Rows": worse["rows"].map("{:,}".format),
+            "Measure": worse["measure"],
+            "Difference": worse["difference"].map(signed),
+            "Adjusted p": worse["adjusted"].map(p_told),
+        }
+    )
+    count = f"{len(worse)} of {len(slices)} slices got worse"
+    line = f"{count} (adjusted p up to {level:g}, Benjamini and Hochberg)."
+    return Section("Slices", [line], _table(cells))
 
 
 def _data(report: Report) -> Section:
@@ -282,35 +253,40 @@ def _share(value: float | None) -> str:
 
 
 def _drift(report: Report) -> Section | None:
-    moved = [item for item in report.data.drift if item.distance >= TOLD_DRIFT]
+    moved = [item for item in report.data.drift if item.distance >= LEAST_DRIFT]
     if not moved:
         return None
-    rows = [
-        [
-            item.column,
-            f"{item.distance:.4f}",
-            f"{item.missing_base:.4f}",
-            f"{item.missing_head:.4f}",
-        ]
-        for item in moved
-    ]
-    head = ["Column", "Distance", "Missing in base", "Missing in head"]
+    heads = {
+        "column": "Column",
+        "distance": "Distance",
+        "missing_base": "Missing in base",
+        "missing_head": "Missing in head",
+    }
+    figures = ["distance", "missing_base", "missing_head"]
+    cells = pd.DataFrame(moved)
+    cells[figures] = cells[figures].map("{:.4f}".format)
     line = "How far training values moved, from 0 to 1."
-    return Section("Drift of the training data", [line], Table(head, rows), is_folded=True)
+    table = _table(cells.rename(columns=heads))
+    return Section("Drift of the training data", [line], table, is_folded=True)
 
 
 def _recipe(report: Report) -> Section | None:
     recipe = report.recipe
     if recipe is None:
         return None
-    rows = [[item.name, _told(item.base), _told(item.head)] for item in recipe.params]
-    rows += [[item.name, _told(item.base), _told(item.head)] for item in recipe.packages]
-    lines = [f"{name} has other inputs: {', '.join(inputs)}." for name, inputs in recipe.stages]
+    rows = [
+        [item.name, *("-" if value is None else str(value) for value in (item.base, item.head))]
+        for item in (*recipe.params, *recipe.packages)
+    ]
+    lines = [f"{name} has other inputs: {_inputs(inputs)}." for name, inputs in recipe.stages]
     if not rows and not lines:
         lines = ["The same parameters, packages and inputs of stages."]
     head = ["Parameter or package", "Base", "Head"]
     return Section("Parameters and code", lines, Table(head, rows), is_folded=True)
 
 
-def _told(value: Any) -> str:
-    return "-" if value is None else str(value)
+def _inputs(names: list[str]) -> str:
+    code = [name for name in names if name.startswith("src/")]
+    if len(code) <= MOST_PATHS:
+        return ", ".join(names)
+    return ", ".join([name for name in names if name not in code] + [f"{len(code)} paths in src"])

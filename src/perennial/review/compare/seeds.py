@@ -43,21 +43,14 @@ INPUTS = (
 
 @dataclass(frozen=True)
 class Spread:
-    """What other seeds give.
-
-    Attributes
-    ----------
-    values : list of float
-        The metric of each refit on the compared rows, in the order of the seeds.
-    width : float
-        The largest difference between any two of them and the head itself.
-    why_not : str
-        Why there is none, if there is none.
-    """
+    """The metric that decides, under other seeds."""
 
     values: list[float]
+    """Of each refit on the compared rows, in the order of the seeds."""
     width: float
+    """The largest difference between any two of them and the head itself."""
     why_not: str = ""
+    """Why there is no value."""
 
 
 def seed_spread(
@@ -65,23 +58,7 @@ def seed_spread(
 ) -> Spread:
     """Refit the head with other seeds, and judge each refit on the compared rows.
 
-    Parameters
-    ----------
-    head : Revision
-        Whose recipe is followed.
-    answers : Answers
-        Holds the rows.
-    metric : Metric
-        The metric that decides.
-    params : Compare
-        How many refits.
-    repository : Path
-        The checkout, which keeps refits in an ignored folder.
-
-    Returns
-    -------
-    Spread
-        Without values, and with the reason, where a refit fails.
+    The checkout keeps refits in an ignored folder; if one fails there is no spread.
     """
     if not params.refits:
         return Spread([], 0.0, "compare.refits is 0")
@@ -112,50 +89,36 @@ def _same(left: Path, right: Path) -> bool:
 
 
 def refit(head: Revision, seed: int, cache: Path) -> tuple[Path, str]:
-    """Train a revision's model with another seed, or find it in the cache.
+    """The compiled model of a revision trained with another seed, and why there is none.
 
-    Parameters
-    ----------
-    head : Revision
-        Whose code, parameters and rows are used.
-    seed : int
-        `train.seed`.
-    cache : Path
-        Where refits are kept.
-
-    Returns
-    -------
-    folder : Path
-        The compiled model.
-    failure : str
-        Why there is none; empty if there is.
+    It is taken from the cache where it has been trained before; the reason is empty if it is there.
     """
     folder = cache / f"{_digest(head)}-{seed}"
     if folder.is_dir():
         return folder, ""
     with tempfile.TemporaryDirectory() as place:
         ground = Path(place)
-        _copy(head, ground)
-        sections = load(ground / "params.yaml")
-        sections["train"] = {**sections.get("train", {}), "seed": seed}
-        # JSON is YAML, and says each value as it is.
-        (ground / "params.yaml").write_text(json.dumps(sections), encoding="utf-8")
-        (ground / "metrics").mkdir()
-        (ground / "models").mkdir()
-        done = subprocess.run(
-            [sys.executable, "src", "train"],
-            cwd=ground,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        _prepare(head, seed, ground)
+        run = [sys.executable, "src", "train"]
+        done = subprocess.run(run, cwd=ground, capture_output=True, text=True, check=False)
         if done.returncode:
             # Steps come first, under the same name; the refusal is the last to bear it.
-            told = [line for line in done.stderr.splitlines() if line.startswith("train: ")]
-            return folder, told[-1] if told else "it said nothing"
+            lines = [line for line in done.stderr.splitlines() if line.startswith("train: ")]
+            return folder, lines[-1] if lines else "it gave no reason"
         with publishing(folder) as made:
             shutil.copytree(ground / "models/compiled", made)
     return folder, ""
+
+
+def _prepare(head: Revision, seed: int, ground: Path) -> None:
+    """Lay out what the train stage reads, with another seed."""
+    _copy(head, ground)
+    sections = load(ground / "params.yaml")
+    sections["train"] = {**sections.get("train", {}), "seed": seed}
+    # JSON is YAML, and says each value as it is.
+    (ground / "params.yaml").write_text(json.dumps(sections), encoding="utf-8")
+    for name in ("metrics", "models"):
+        (ground / name).mkdir()
 
 
 def _copy(head: Revision, ground: Path) -> None:
@@ -186,8 +149,8 @@ def _files(head: Revision) -> Iterator[Path]:
 
 def _value(folder: Path, answers: Answers, metric: Metric) -> float:
     model = compiled.load(folder)
-    found = model.answers(from_arrow(answers.table, model.preprocessing.types))
+    refitted = model.answers(from_arrow(answers.table, model.preprocessing.types))
     scorer = scorer_of(
-        answers.contract.task, answers.sample.target, found, model.decision.threshold
+        answers.contract.task, answers.sample.target, refitted, model.decision.threshold
     )
     return evaluate(scorer, only=[metric.name])[metric.name]

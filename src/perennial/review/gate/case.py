@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 
 from perennial.data import parquet
 from perennial.data.contract import Contract, read_contract
-from perennial.evaluation.metrics.definition import Metric
-from perennial.evaluation.scoring import sample_of, scorer_of, values_there_are
+from perennial.evaluation.metrics.definition import Metric, defined_values
+from perennial.evaluation.scoring import sample_of, scorer_of
 from perennial.params.build import BuildParams, read_params
 from perennial.review.gate.looks import Looks
 from perennial.review.gate.spending import level_of
@@ -149,7 +149,7 @@ class Case:
             started = time.perf_counter()
             ask(model, self.head, table.slice(row, 1))
             singles.append(time.perf_counter() - started)
-        values = values_there_are(scorer)
+        values = defined_values(scorer)
         return Own(scorer.metrics, values, table.num_rows, seconds, median(singles))
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
@@ -24,7 +25,7 @@ Array = NDArray[Any]
 
 
 class Incomparable(PerennialError):
-    """The two revisions answer different questions, so no verdict can be told."""
+    """The two revisions answer different questions, so there is no verdict."""
 
 
 class NothingToCompare(Incomparable):
@@ -33,62 +34,28 @@ class NothingToCompare(Incomparable):
 
 @dataclass(frozen=True)
 class Answers:
-    """What both models said of the same rows.
-
-    Attributes
-    ----------
-    contract : Contract
-        The head's.
-    params : BuildParams
-        The head's.
-    table : pyarrow.Table
-        The rows: the head's test rows, without those that the base has learnt from.
-    columns : dict
-        Their features as numpy columns.
-    sample : Sample
-        Their truth, and which stand or fall together.
-    head, base : Scorer
-        The two models' answers.
-    excluded : int
-        Rows of the head's test set that the base had in training or validation.
-    alike : int
-        Rows that both answer alike, to the last bit.
-    same_bundle : bool
-        Whether the two bundles are the same to the byte.
-    """
+    """Both models' answers to the same rows."""
 
     contract: Contract
     params: BuildParams
+    """Contract and parameters are the head's."""
     table: pa.Table
+    """The head's test rows, without those that the base has learnt from."""
     columns: Columns
+    """Their features as numpy columns."""
     sample: Sample
     head: Scorer
     base: Scorer
     excluded: int
+    """Rows of the head's test set that the base had in training or validation."""
     alike: int
+    """Rows that both answer alike, to the last bit."""
     same_bundle: bool
+    """Whether the two bundles are the same to the byte."""
 
 
 def ask_both(head: Revision, base: Revision) -> Answers:
-    """Ask the bundles of two revisions the same rows.
-
-    Parameters
-    ----------
-    head, base : Revision
-        The two, with their files at hand.
-
-    Returns
-    -------
-    Answers
-        Rows, truth and both models' answers.
-
-    Raises
-    ------
-    Incomparable
-        If target, classes or features do not go together, no row is left, or a bundle is broken.
-    PerennialError
-        If a file is missing.
-    """
+    """Ask the bundles of two revisions the head's test rows; `Incomparable` where it cannot be."""
     contract = read_contract(head.path("data/contract.yaml"))
     params = read_params(head.path("params.yaml"))
     refuse_other_question(contract, read_contract(base.path("data/contract.yaml")))
@@ -136,43 +103,30 @@ def refuse_other_question(head: Contract, base: Contract) -> None:
 
 
 def learnt_by(base: Revision, table: pa.Table, contract: Contract) -> Array:
-    """Tell which rows the base had in training or validation.
+    """Which of the head's rows the base had in training or validation, boolean (rows,).
 
     Rows are the same if their ids are; without an id, if every value is.
-
-    Parameters
-    ----------
-    base : Revision
-        The base.
-    table : pyarrow.Table
-        The head's test rows.
-    contract : Contract
-        The head's.
-
-    Returns
-    -------
-    numpy.ndarray
-        Boolean, shape (rows,).
     """
     key = contract.only("id")
-    known: set[Any] = set()
+    names = [key] if key else table.column_names
+    rows = _index(table, names)
+    is_known = np.zeros(table.num_rows, bool)
     for side in ("train", "validation"):
         learnt = parquet.read(base.path(f"data/prepared/{side}.parquet"))
-        names = [key] if key else list(table.column_names)
-        if not set(names) <= set(learnt.column_names):
+        absent = sorted({*names} - {*learnt.column_names})
+        if absent:
             raise Incomparable(
-                f"the base's rows have no {', '.join(sorted({*names} - {*learnt.column_names}))}, "
-                "so rows that it has learnt from cannot be told",
+                f"the base's rows have no {', '.join(absent)}, so those that it has learnt from "
+                "cannot be left out",
                 where=str(base),
             )
-        known.update(_keys(learnt, names))
-    found = _keys(table, [key] if key else table.column_names)
-    return np.fromiter((row in known for row in found), bool, table.num_rows)
+        is_known |= rows.isin(_index(learnt, names))
+    return is_known
 
 
-def _keys(table: pa.Table, names: list[str]) -> list[Any]:
-    columns = [table.column(name).to_pylist() for name in names]
-    return columns[0] if len(columns) == 1 else list(zip(*columns, strict=True))
+def _index(table: pa.Table, names: list[str]) -> pd.MultiIndex:
+    # Integers stay Python's own beside missing ones: floats would take large ids for equal.
+    return pd.MultiIndex.from_frame(table.select(names).to_pandas(integer_object_nulls=True))
 
 
 def load_bundle(revision: Revision) -> Bundle:
@@ -183,33 +137,16 @@ def load_bundle(revision: Revision) -> Bundle:
     try:
         return bundles.load(folder, trusted=trusted)
     except BundleError as error:
-        told = str(error).removeprefix(f"{folder}/")
+        cause = str(error).removeprefix(f"{folder}/")
         raise Incomparable(
-            f"its bundle cannot be loaded: {told}", where=str(revision), hint="dvc repro export"
+            f"its bundle cannot be loaded: {cause}", where=str(revision), hint="dvc repro export"
         ) from None
 
 
 def ask(model: Bundle, revision: Revision, table: pa.Table) -> Array:
-    """Ask a revision's model prepared rows, of its own revision or another's.
+    """Answers of a revision's model to prepared rows, of its own revision or another's.
 
-    Parameters
-    ----------
-    model : Bundle
-        Of `load_bundle`.
-    revision : Revision
-        Whose it is.
-    table : pyarrow.Table
-        The rows.
-
-    Returns
-    -------
-    numpy.ndarray
-        Probabilities, shape (rows, classes), or values, shape (rows,).
-
-    Raises
-    ------
-    Incomparable
-        If the rows are none that the model can answer.
+    Probabilities (rows, classes), or values (rows,).
     """
     absent = [name for name in model.manifest["features"] if name not in table.column_names]
     if absent:

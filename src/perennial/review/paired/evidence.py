@@ -9,21 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import stdtr
+from scipy.stats import false_discovery_control
 
 from perennial.evaluation.bootstrap import Estimate, estimate_difference
 from perennial.evaluation.delong import AreaDifference, area_difference
-from perennial.evaluation.metrics.binary import BinaryScores, true_probability
-from perennial.evaluation.metrics.definition import (
-    Metric,
-    MetricError,
-    SampleError,
-    Scorer,
-    evaluate,
-)
-from perennial.evaluation.metrics.multiclass import MulticlassScores
-from perennial.evaluation.metrics.regression import RegressionScores
+from perennial.evaluation.metrics.binary import BinaryScores
+from perennial.evaluation.metrics.columns import SampleError, block_codes
+from perennial.evaluation.metrics.definition import Metric, Scorer, defined_values
 from perennial.evaluation.permutation import exchange_p_values
-from perennial.evaluation.scoring import primary_metric, scorer_of
+from perennial.evaluation.scoring import default_primary, primary_metric
 from perennial.evaluation.slices import Slice, slices
 from perennial.review.paired.answers import Answers
 from perennial.review.params.compare import Compare
@@ -33,161 +27,101 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Difference:
-    """What one metric says.
-
-    Attributes
-    ----------
-    metric : Metric
-        Which, and where better lies.
-    base, head : float
-        The values on the same rows.
-    difference : Estimate
-        head - base, with the interval of the paired block bootstrap.
-    p_value : float
-        From exchanging the two models' answers within whole blocks.
-    """
+    """One metric of two models on the same rows."""
 
     metric: Metric
     base: float
     head: float
     difference: Estimate
+    """head - base, with the interval of the paired block bootstrap."""
     p_value: float
+    """From exchanging the two models' answers within whole blocks."""
 
 
 @dataclass(frozen=True)
 class SliceDifference:
-    """What the rows of one slice say.
-
-    Attributes
-    ----------
-    column, value : str
-        The slice.
-    rows : int
-        Its rows.
-    measure : str
-        What is compared: `roc_auc`, or the mean loss that has a closed form.
-    difference : float or None
-        head - base; None where it cannot be computed.
-    gain : float or None
-        The difference, turned so that above 0 is better.
-    p_value, adjusted : float or None
-        Two-sided, alone and after Benjamini and Hochberg 1995 over all slices.
-    """
+    """Two models on the rows of one slice."""
 
     column: str
     value: str
     rows: int
     measure: str
+    """What is compared: `roc_auc`, or the mean loss that has a closed form."""
     difference: float | None = None
+    """head - base; None where it cannot be computed."""
     gain: float | None = None
+    """The difference, turned so that above 0 is better."""
     p_value: float | None = None
+    """Two-sided."""
     adjusted: float | None = None
+    """After Benjamini and Hochberg 1995 over all slices."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """All that the rows say.
-
-    Attributes
-    ----------
-    primary : Metric
-        The metric that decides.
-    differences : dict
-        By metric, in the order of the report; a metric that has no value on the sample is absent.
-    area : AreaDifference or None
-        Clustered DeLong, for a binary task.
-    slices : list of SliceDifference
-        In the order of `evaluate.slices`.
-    blocks : int
-        Days, groups or rows that stand or fall together.
-    rarest : int or None
-        Rows of the rarest class; None for a regression.
-    """
+    """How two models differ on the same rows, and how surely."""
 
     primary: Metric
+    """The metric that decides."""
     differences: dict[str, Difference]
+    """By metric, in the order of the report; a metric without a value on the sample is absent."""
     area: AreaDifference | None
+    """Clustered DeLong, for a binary task."""
     slices: list[SliceDifference]
+    """In the order of `evaluate.slices`."""
     blocks: int
+    """Days, groups or rows that are drawn together."""
     rarest: int | None
+    """Rows of the rarest class; None for a regression."""
 
 
 def gather(answers: Answers, params: Compare) -> Evidence:
-    """Compare two models' answers to the same rows.
-
-    Parameters
-    ----------
-    answers : Answers
-        Of both.
-    params : Compare
-        Sizes and seed.
-
-    Returns
-    -------
-    Evidence
-        Differences with their intervals and p-values.
-
-    Raises
-    ------
-    SampleError
-        If the rows are too few for any interval.
-    """
+    """Compare two models' answers to the same rows; too few for any interval: a `SampleError`."""
     sample, task = answers.sample, answers.contract.task
-    primary = primary_metric(answers.head.metrics, task, answers.params.evaluate)
-    area = None
-    if isinstance(answers.head, BinaryScores) and isinstance(answers.base, BinaryScores):
-        area = _area(answers.head, answers.base, sample.blocks, answers.params.evaluate.confidence)
     classes = len(answers.contract.classes)
-    rarest = int(np.bincount(sample.target, minlength=classes).min()) if classes else None
     return Evidence(
-        primary=primary,
+        primary=primary_metric(answers.head.metrics, task, answers.params.evaluate),
         differences=_differences(answers, params),
-        area=area,
+        area=_area(answers, answers.head, answers.base, sample.blocks),
         slices=adjusted(list(_slices(answers))),
         blocks=len(sample.target) if sample.blocks is None else len(np.unique(sample.blocks)),
-        rarest=rarest,
+        rarest=int(np.bincount(sample.target, minlength=classes).min()) if classes else None,
     )
 
 
 def _differences(answers: Answers, params: Compare) -> dict[str, Difference]:
     head, base, blocks = answers.head, answers.base, answers.sample.blocks
-    names = _shared(head, base)
-    found = estimate_difference(
+    of_head, of_base = defined_values(head), defined_values(base)
+    metrics = {
+        metric.name: metric
+        for metric in head.metrics
+        if metric.name in of_head and metric.name in of_base
+    }
+    estimates = estimate_difference(
         head,
         base,
         blocks,
         resamples=params.resamples,
         confidence=answers.params.evaluate.confidence,
         seed=params.seed,
-        only=names,
+        only=metrics,
     )
     p_values = exchange_p_values(
-        head, base, blocks, exchanges=params.exchanges, seed=params.seed, only=names
+        head, base, blocks, exchanges=params.exchanges, seed=params.seed, only=metrics
     )
-    of_base, of_head = (evaluate(scorer, only=names) for scorer in (base, head))
     return {
-        name: Difference(metric, of_base[name], of_head[name], found[name], p_values[name])
-        for name, metric in ((metric.name, metric) for metric in head.metrics)
-        if name in names
+        name: Difference(metric, of_base[name], of_head[name], estimates[name], p_values[name])
+        for name, metric in metrics.items()
     }
 
 
-def _shared(head: Scorer, base: Scorer) -> list[str]:
-    """Metrics that both have a value of."""
-    names = []
-    for metric in head.metrics:
-        try:
-            for scorer in (head, base):
-                evaluate(scorer, only=[metric.name])
-        except MetricError:
-            continue
-        names.append(metric.name)
-    return names
-
-
 def _area(
-    head: BinaryScores, base: BinaryScores, blocks: Array | None, confidence: float
+    answers: Answers, head: Scorer, base: Scorer, blocks: Array | None
 ) -> AreaDifference | None:
+    """The areas of a binary task; None for another one, or on rows that have none."""
+    if not isinstance(head, BinaryScores) or not isinstance(base, BinaryScores):
+        return None
+    confidence = answers.params.evaluate.confidence
     try:
         return area_difference(
             head.target, head.probability, base.probability, blocks, confidence=confidence
@@ -205,61 +139,34 @@ def _slices(answers: Answers) -> Iterator[SliceDifference]:
 
 
 def _slice(answers: Answers, part: Slice) -> SliceDifference:
-    blocks = None if answers.sample.blocks is None else answers.sample.blocks[part.rows]
-    head, base = (_part(scorer, part.rows) for scorer in (answers.head, answers.base))
-    if isinstance(head, BinaryScores) and isinstance(base, BinaryScores):
-        area = _area(head, base, blocks, answers.params.evaluate.confidence)
-        measure, sign = "roc_auc", 1
+    """By the task's own primary metric: its mean loss, or the area where it is no mean."""
+    blocks = answers.sample.part(part.rows).blocks
+    head, base = (scorer.part(part.rows) for scorer in (answers.head, answers.base))
+    primary = default_primary(answers.contract.task)
+    average = primary.average
+    if average is None:
+        area = _area(answers, head, base, blocks)
         difference, p_value = (None, None) if area is None else (area.value, area.p_value)
     else:
-        (measure, ours), (_, theirs), sign = _losses(head), _losses(base), -1
-        difference, p_value = mean_difference(ours - theirs, blocks)
-    gain = None if difference is None else sign * difference
+        difference, p_value = mean_difference(average.of(head) - average.of(base), blocks)
     return SliceDifference(
-        part.column, part.value, len(part.rows), measure, difference, gain, p_value
+        column=part.column,
+        value=part.value,
+        rows=len(part.rows),
+        measure=primary.name if average is None else average.name,
+        difference=difference,
+        gain=None if difference is None else difference * (1 if primary.direction == "up" else -1),
+        p_value=p_value,
     )
 
 
-def _part(scorer: Scorer, rows: Array) -> Scorer:
-    if isinstance(scorer, BinaryScores):
-        chance = scorer.probability[rows]
-        return BinaryScores(scorer.target[rows], chance, scorer.threshold)
-    if isinstance(scorer, MulticlassScores):
-        return MulticlassScores(scorer.target[rows], scorer.probability[rows])
-    assert isinstance(scorer, RegressionScores)
-    return scorer_of("regression", scorer.target[rows], scorer.prediction[rows], None)
-
-
-def _losses(scorer: Scorer) -> tuple[str, Array]:
-    """A loss of each row, whose mean has a closed-form error."""
-    if isinstance(scorer, MulticlassScores):
-        given = scorer.probability[np.arange(scorer.rows), scorer.target]
-        return "log_loss", -np.log(true_probability(np.ones(scorer.rows, bool), given))
-    assert isinstance(scorer, RegressionScores)
-    return "mse", scorer.error_**2
-
-
 def mean_difference(losses: Array, blocks: Array | None) -> tuple[float | None, float | None]:
-    """Test whether the mean of paired differences is 0, by blocks.
+    """The mean of paired differences (rows,), and its two-sided p-value, by blocks.
 
     The error of a mean over clusters is that of Liang and Zeger 1986 (Biometrika 73), with
-    Student's t of blocks - 1 degrees of freedom.
-
-    Parameters
-    ----------
-    losses : numpy.ndarray
-        Differences of the two models' losses, shape (rows,).
-    blocks : numpy.ndarray or None
-        Rows with one number stand or fall together.
-
-    Returns
-    -------
-    mean : float or None
-        The mean difference.
-    p_value : float or None
-        Two-sided; None for both with fewer than two blocks.
+    Student's t of blocks - 1 degrees of freedom; None for both with fewer than two blocks.
     """
-    codes = np.arange(len(losses)) if blocks is None else np.unique(blocks, return_inverse=True)[1]
+    codes = block_codes(blocks, len(losses))
     count = int(codes.max()) + 1
     if count < 2:
         return None, None
@@ -271,32 +178,19 @@ def mean_difference(losses: Array, blocks: Array | None) -> tuple[float | None, 
     return mean, float(2 * stdtr(count - 1, -abs(mean) / error))
 
 
-def adjusted(found: Sequence[SliceDifference]) -> list[SliceDifference]:
-    """Adjust p-values for many slices, by Benjamini and Hochberg 1995 (JRSS B 57).
-
-    Parameters
-    ----------
-    found : sequence of SliceDifference
-        With p-values, or without where there is none.
-
-    Returns
-    -------
-    list of SliceDifference
-        In the same order, with `adjusted` set where there is a p-value.
-    """
-    places = [place for place, item in enumerate(found) if item.p_value is not None]
-    p_values = np.array([found[place].p_value for place in places], dtype=np.float64)
-    order = np.argsort(p_values)[::-1]
-    ranks = np.arange(len(places), 0, -1)
-    falling = np.minimum.accumulate(p_values[order] * len(places) / ranks) if places else p_values
-    result = list(found)
-    for place, value in zip(np.array(places, int)[order], falling, strict=True):
-        result[place] = replace(result[place], adjusted=float(min(1.0, value)))
-    return result
+def adjusted(items: Sequence[SliceDifference]) -> list[SliceDifference]:
+    """Adjust the p-values that there are for many slices, by Benjamini and Hochberg."""
+    p_values = [item.p_value for item in items if item.p_value is not None]
+    if not p_values:
+        return list(items)
+    corrected = iter(false_discovery_control(p_values).tolist())
+    return [
+        item if item.p_value is None else replace(item, adjusted=next(corrected)) for item in items
+    ]
 
 
 def lacking(evidence: Evidence, params: Compare) -> str:
-    """Say what the evidence lacks for any verdict; nothing if it suffices."""
+    """What the evidence lacks for any verdict; nothing if it suffices."""
     if evidence.blocks < params.min_blocks:
         return (
             f"{evidence.blocks} blocks (days, groups or rows) are fewer than "
@@ -312,8 +206,8 @@ def lacking(evidence: Evidence, params: Compare) -> str:
     return ""
 
 
-def gain(found: Difference) -> float:
+def gain(item: Difference) -> float:
     """The difference, turned so that above 0 is better."""
-    if found.metric.direction == "zero":
-        return abs(found.base) - abs(found.head)
-    return found.difference.value * (1 if found.metric.direction == "up" else -1)
+    if item.metric.direction == "zero":
+        return abs(item.base) - abs(item.head)
+    return item.difference.value * (1 if item.metric.direction == "up" else -1)

@@ -23,27 +23,11 @@ class Compare(Closed):
     refits: int = Field(3, ge=0)
     """Refits of the head with other seeds: a difference inside their spread is none. 0 for none."""
     min_blocks: int = Field(20, ge=2)
-    """With fewer blocks (days, groups or rows) the verdict is that it cannot be told."""
+    """With fewer blocks (days, groups or rows) the verdict is `cannot tell`."""
     min_positives: int = Field(50, ge=1)
     """With fewer rows of the rarest class, likewise."""
 
 
 def compare_params(path: Path = PARAMS) -> Compare:
-    """Read and check the section `compare` of a `params.yaml`.
-
-    Parameters
-    ----------
-    path : Path
-        The file to read.
-
-    Returns
-    -------
-    Compare
-        Typed, frozen parameters.
-
-    Raises
-    ------
-    PerennialError
-        If a key, a type or a value is wrong.
-    """
+    """The section `compare` of a `params.yaml`, checked."""
     return parse(Compare, load(path).get("compare", {}), where=f"{path}: compare")

@@ -1,0 +1,91 @@
+"""The answers of the model and its baselines to held-out rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perennial.data.contract import Contract, Task
+from perennial.evaluation.metrics.definition import Scorer
+from perennial.evaluation.scoring import Sample, sample_of, scorer_of
+from perennial.model.columns import Columns, from_arrow
+from perennial.model.compiled import CompiledModel
+
+Array = NDArray[Any]
+
+#: Rows scored at a time, so that memory does not grow with the table.
+BATCH = 65_536
+
+
+@dataclass(frozen=True)
+class Models:
+    """The compiled model, and the two baselines that it is held against."""
+
+    model: CompiledModel
+    linear: CompiledModel
+    dummy: Array
+    """The one answer to every row: the class shares of training, or its mean."""
+
+
+@dataclass(frozen=True)
+class Side:
+    """Test or validation rows, and what each model answered to them."""
+
+    task: Task
+    columns: Columns
+    sample: Sample
+    answers: dict[str, Array]
+    thresholds: dict[str, float | None]
+
+    def scorer(self, name: str = "model") -> Scorer:
+        """The scorer of one model's answers."""
+        return scorer_of(self.task, self.sample.target, self.answers[name], self.thresholds[name])
+
+    def part(self, rows: Array) -> Side:
+        """Some rows alone."""
+        return Side(
+            task=self.task,
+            columns={name: values[rows] for name, values in self.columns.items()},
+            sample=self.sample.part(rows),
+            answers={name: answers[rows] for name, answers in self.answers.items()},
+            thresholds=self.thresholds,
+        )
+
+
+def answered(table: Any, contract: Contract, method: str, models: Models) -> Side:
+    """Answer prepared rows, a pyarrow table, by each model; `method` is of `prepare.split`."""
+    types = {name: contract.columns[name].type for name in contract.features}
+    columns = from_arrow(table, types)
+    is_binary = contract.task == "binary"
+    return Side(
+        task=contract.task,
+        columns=columns,
+        sample=sample_of(table, contract, method),
+        answers={
+            "model": in_batches(models.model, columns, table.num_rows),
+            "linear": in_batches(models.linear, columns, table.num_rows),
+            "dummy": constant(models.dummy, table.num_rows, is_class=bool(contract.classes)),
+        },
+        thresholds={
+            "model": models.model.decision.threshold,
+            "linear": models.linear.decision.threshold,
+            "dummy": float(models.dummy[1]) if is_binary else None,
+        },
+    )
+
+
+def in_batches(model: CompiledModel, columns: Columns, rows: int) -> Array:
+    """Answer rows a batch at a time; the answers are those of one call."""
+    parts = [
+        model.answers({name: values[at : at + BATCH] for name, values in columns.items()})
+        for at in range(0, rows, BATCH)
+    ]
+    return np.concatenate(parts)
+
+
+def constant(answer: Array, rows: int, *, is_class: bool) -> Array:
+    """One answer to every row: probabilities (rows, classes), or values (rows,)."""
+    return np.tile(answer, (rows, 1)) if is_class else np.full(rows, answer[0])
