@@ -65,7 +65,7 @@ def result(code: CheckCode, of: Sample, **limits: Any) -> Result:
 def found(code: CheckCode, of: Sample, **limits: Any) -> list[str]:
     told = result(code, of, **limits)
     assert told.reason is None
-    return [detail.name for detail in told.details]
+    return [detail.name for detail in told.findings]
 
 
 @pytest.mark.parametrize("task", TARGETS)
@@ -238,7 +238,7 @@ def test_pl004_finds_held_out_rows_that_stand_in_train() -> None:
     of = sample(key=keys, kind=(CATEGORY, KIND))
     assert found("PL004", repeated(of, validation=10, test=10)) == []
     told = result("PL004", repeated(of, validation=10, test=11))
-    assert [(d.name, d.figure) for d in told.details] == [("test", 11 / 200)]
+    assert [(d.name, d.figure) for d in told.findings] == [("test", 11 / 200)]
     assert told.stops
     assert found("PL004", repeated(of, validation=11, test=200)) == ["validation", "test"]
     assert found("PL004", repeated(of, validation=11, test=0), duplicates=0.1) == []
@@ -264,9 +264,9 @@ def with_times(method: str, held_out: datetime) -> Sample:
 def test_pl005_finds_training_rows_from_the_future(method: str) -> None:
     of = with_times(method, TIMES[589])
     told = result("PL005", of)
-    assert [(d.name, d.figure) for d in told.details] == [("test", 10 / 600)]
-    assert "10 training rows (1.67%) are later than its earliest" in told.details[0].text
-    assert TIMES[589].isoformat() in told.details[0].text
+    assert [(d.name, d.figure) for d in told.findings] == [("test", 10 / 600)]
+    assert "10 training rows (1.67%) are later than its earliest" in told.findings[0].text
+    assert TIMES[589].isoformat() in told.findings[0].text
     # Only a split by time promised that there are none.
     assert told.severity == ("error" if method == "time" else "warning")
     assert told.stops == (method == "time")

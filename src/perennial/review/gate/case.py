@@ -39,19 +39,7 @@ class NoFigure(PerennialError):
 
 @dataclass(frozen=True)
 class Own:
-    """What the head's model answers to its own test rows.
-
-    Attributes
-    ----------
-    metrics : tuple of Metric
-        Those of its task.
-    values : dict
-        By metric; one that has no value on these rows is absent.
-    rows : int
-        How many there are.
-    seconds, seconds_of_one : float
-        What all rows took at once, and the median of single ones. Facts of this machine.
-    """
+    """What the head's model answers to its own test rows."""
 
     metrics: tuple[Metric, ...]
     values: dict[str, float]
@@ -62,19 +50,7 @@ class Own:
 
 @dataclass(frozen=True)
 class Case:
-    """All that a rule may look at; what costs is computed when it is first asked for.
-
-    Parameters
-    ----------
-    head, champion : Revision
-        The model that is judged, and the one in whose place it may come.
-    policy : Gate
-        The head's section `gate`.
-    looks : Looks
-        How worn the head's test set is.
-    allow_unchanged : bool
-        Whether a head with the champion's own bundle is no reason to refuse it.
-    """
+    """All that a rule may look at; what costs is computed when it is first asked for."""
 
     head: Revision
     champion: Revision
@@ -154,18 +130,7 @@ class Case:
 
 
 def digest_of(revision: Revision) -> str:
-    """Read the digest that a revision's bundle goes by.
-
-    Parameters
-    ----------
-    revision : Revision
-        Whose bundle.
-
-    Returns
-    -------
-    str
-        SHA-256 over its content, as the manifest has it and `load_bundle` checks it.
-    """
+    """Read the digest that a revision's bundle goes by."""
     try:
         return str(jsonfile.read(revision.path("models/bundle") / "manifest.json")["sha256"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -17,25 +17,7 @@ STAGE = "prod"
 
 
 def find_champion(repository: Path, name: str) -> str:
-    """Find the revision that the champion stands at.
-
-    Parameters
-    ----------
-    repository : Path
-        The checkout.
-    name : str
-        The model's, as `export.name` has it.
-
-    Returns
-    -------
-    str
-        The tag that assigns it to production, where one does; else main.
-
-    Raises
-    ------
-    PerennialError
-        If there is neither.
-    """
+    """Find the revision that the champion stands at."""
     tag = assigned(git(repository, "tag", "--list", f"{name}#*").splitlines(), name, STAGE)
     if tag is not None:
         return f"refs/tags/{tag}"
@@ -58,18 +40,6 @@ def assigned(tags: list[str], name: str, stage: str) -> str | None:
     ``NAME#STAGE#N`` assigns the version at its commit, ``NAME#STAGE!#N`` takes that back, and the
     highest N is the last word.
 
-    Parameters
-    ----------
-    tags : list of str
-        Names of tags.
-    name, stage : str
-        Of the model, and of the stage.
-
-    Returns
-    -------
-    str or None
-        The tag; None where nobody holds the stage.
-
     Examples
     --------
     >>> assigned(["late#prod#2", "late#prod#10", "late#dev#11"], "late", "prod")
@@ -85,23 +55,6 @@ def assigned(tags: list[str], name: str, stage: str) -> str | None:
 
 
 def fetch_champion(repository: Path, rev: str, into: Path, tell: Callable[[str], None]) -> Revision:
-    """Bring the champion's files, rebuilt where they lie in neither cache nor remote.
-
-    Parameters
-    ----------
-    repository : Path
-        The checkout.
-    rev : str
-        Of `find_champion`, or the user's own.
-    into : Path
-        An empty folder for them.
-    tell : callable
-        Is given a line as a rebuild proceeds.
-
-    Returns
-    -------
-    Revision
-        With what could not be had in `absent`.
-    """
+    """Bring the champion's files, rebuilt where they lie in neither cache nor remote."""
     name = re.sub("^refs/(tags|heads|remotes)/", "", rev)
     return replace(revision_at(repository, rev, into, tell=tell), name=name)

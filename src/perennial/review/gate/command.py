@@ -53,18 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge, tell, and write or check the verdict.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        Of `add_arguments`.
-
-    Returns
-    -------
-    int
-        0 pass, 1 fail, 2 could not tell.
-    """
+    """Judge, tell, and write or check the verdict."""
     checkout = Checkout(Path.cwd())
     verdict = judge(
         checkout.root,

@@ -16,18 +16,7 @@ PAGE = "docs/reference/gate.md"
 
 @dataclass(frozen=True)
 class Answer:
-    """How a rule ended.
-
-    Parameters
-    ----------
-    outcome : str
-        *Not applicable* is for what the policy does not ask: it weighs nothing. *Could not tell* is
-        for what it asks and the evidence does not answer: it is never a pass.
-    said : str
-        Why, in a sentence without its full stop.
-    figures : dict
-        The figures behind it.
-    """
+    """How a rule ended."""
 
     outcome: Outcome
     said: str
@@ -36,19 +25,7 @@ class Answer:
 
 @dataclass(frozen=True)
 class Rule:
-    """One demand on a model.
-
-    Parameters
-    ----------
-    code : str
-        Its name for good.
-    title : str
-        What is demanded.
-    remedy : str
-        What to do where it is not met.
-    judge : callable
-        Its answer for a case.
-    """
+    """One demand on a model."""
 
     code: str
     title: str
@@ -80,18 +57,7 @@ class Result:
 
 
 def exit_code(results: Iterable[Result]) -> int:
-    """Sum rules up.
-
-    Parameters
-    ----------
-    results : iterable of Result
-        What they said.
-
-    Returns
-    -------
-    int
-        1 if one failed; else 2 if one could not tell, or none passed; else 0.
-    """
+    """Sum rules up."""
     outcomes = {result.answer.outcome for result in results}
     if "fail" in outcomes:
         return 1

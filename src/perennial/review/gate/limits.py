@@ -34,22 +34,7 @@ def judge_limits(case: Case) -> Answer:
 def past_floors(
     floors: Mapping[str, float], metrics: Sequence[Metric], values: Mapping[str, float]
 ) -> Iterator[str]:
-    """Find metrics below their floors.
-
-    Parameters
-    ----------
-    floors : dict
-        The least that is allowed, by metric.
-    metrics : sequence of Metric
-        Those that the task has.
-    values : dict
-        By metric.
-
-    Yields
-    ------
-    str
-        A sentence for each that lies below, has no value, or is better when it is lower.
-    """
+    """Find metrics below their floors."""
     directions = {metric.name: metric.direction for metric in metrics}
     for name, floor in floors.items():
         value = values.get(name)
@@ -126,18 +111,6 @@ def judge_rejects(case: Case) -> Answer:
 
 def outside(values: Mapping[str, float], allowed: Range) -> list[str]:
     """Find values out of a range.
-
-    Parameters
-    ----------
-    values : dict
-        By name.
-    allowed : Range
-        Its ends included.
-
-    Returns
-    -------
-    list of str
-        A sentence each.
 
     Examples
     --------

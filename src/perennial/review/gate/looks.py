@@ -35,15 +35,7 @@ _OUTPUT = re.compile(r"^    - path: (.+)\n(?:      .+\n)*?      md5: (\S+)", re.
 
 @dataclass(frozen=True)
 class Judged:
-    """A model with the test set that judged it.
-
-    Attributes
-    ----------
-    test : str
-        Hash of the test rows.
-    traces : frozenset of str
-        What the model is known by: two that share one are the same.
-    """
+    """A model with the test set that judged it."""
 
     test: str
     traces: frozenset[str]
@@ -51,40 +43,14 @@ class Judged:
 
 @dataclass(frozen=True)
 class Looks:
-    """How worn a test set is.
-
-    Attributes
-    ----------
-    models : int
-        Distinct models that rows of it have judged, this one among them.
-    unknown : int
-        Of their test sets, those that lie in no cache or remote, taken to share rows.
-    """
+    """How worn a test set is."""
 
     models: int
     unknown: int = 0
 
 
 def count_looks(repository: Path, head: Revision) -> Looks:
-    """Count the models that were judged on rows of a revision's test set.
-
-    Parameters
-    ----------
-    repository : Path
-        The checkout, whose history is read.
-    head : Revision
-        The revision.
-
-    Returns
-    -------
-    Looks
-        A lower bound.
-
-    Raises
-    ------
-    PerennialError
-        If the history is cut off, or the head's `dvc.lock` names no test set or model.
-    """
+    """Count the models that were judged on rows of a revision's test set."""
     checkout = Checkout(repository)
     if checkout.git("rev-parse", "--is-shallow-repository").strip() == "true":
         raise PerennialError(
@@ -108,18 +74,7 @@ def count_looks(repository: Path, head: Revision) -> Looks:
 
 
 def in_history(checkout: Checkout) -> set[Judged]:
-    """Read every `dvc.lock` that git's history holds.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Where.
-
-    Returns
-    -------
-    set of Judged
-        What they record.
-    """
+    """Read every `dvc.lock` that git's history holds."""
     # Without it, git leaves out a branch whose model was not the one that a merge kept.
     listed = checkout.git("rev-list", "--full-history", *_REFS, "--", "dvc.lock")
     asked = "".join(f"{commit}:{checkout.prefix}dvc.lock\n" for commit in listed.split())
@@ -129,18 +84,7 @@ def in_history(checkout: Checkout) -> set[Judged]:
 
 
 def judged_in(lock: str) -> Judged | None:
-    """Read which model a `dvc.lock` records, and which test set.
-
-    Parameters
-    ----------
-    lock : str
-        Its text.
-
-    Returns
-    -------
-    Judged or None
-        None if it lacks one of the two.
-    """
+    """Read which model a `dvc.lock` records, and which test set."""
     outs = {path: oid for block in _OUTPUTS.findall(lock) for path, oid in _OUTPUT.findall(block)}
     if TEST not in outs or MODEL not in outs:
         return None
@@ -151,18 +95,7 @@ def judged_in(lock: str) -> Judged | None:
 
 
 def distinct(judged: Iterable[Judged]) -> int:
-    """Count models: those that share a trace, through others too, are one.
-
-    Parameters
-    ----------
-    judged : iterable of Judged
-        With repetitions.
-
-    Returns
-    -------
-    int
-        How many.
-    """
+    """Count models: those that share a trace, through others too, are one."""
     models: list[frozenset[str]] = []
     for one in judged:
         same = [model for model in models if model & one.traces]
@@ -172,24 +105,7 @@ def distinct(judged: Iterable[Judged]) -> int:
 
 
 def shares_rows(checkout: Checkout, head: Revision, test: str, ground: Path) -> bool | None:
-    """Say whether a test set of the past shares rows with a revision's.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Whose cache and remote may have it.
-    head : Revision
-        The revision.
-    test : str
-        Hash of the other.
-    ground : Path
-        A folder for what has to be fetched.
-
-    Returns
-    -------
-    bool or None
-        None where that cannot be known.
-    """
+    """Say whether a test set of the past shares rows with a revision's."""
     path = _fetched(checkout, test, ground / test)
     if path is None:
         return None

@@ -53,17 +53,7 @@ def judge_champion(case: Case) -> Answer:
 
 @dataclass(frozen=True)
 class Gain:
-    """How much better than the champion the head is, by blocks.
-
-    Attributes
-    ----------
-    value : float
-        Above 0 where the head is better.
-    error : float
-        Its standard error.
-    freedom : int
-        Blocks - 1.
-    """
+    """How much better than the champion the head is, by blocks."""
 
     value: float
     error: float
@@ -86,17 +76,6 @@ def gain_of(evidence: Evidence) -> Gain | None:
 
     A percentile of a bootstrap reaches no level below one in its resamples, and looks ask for less
     than that: so the error is taken from it, and Student's t.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        Of head and champion.
-
-    Returns
-    -------
-    Gain or None
-        From DeLong by blocks for `roc_auc`, else from the block bootstrap. None where there is no
-        error, or the metric's best is 0 in the middle, which has no worse side.
     """
     primary, freedom = evidence.primary, evidence.blocks - 1
     if freedom < 1 or primary.direction == "zero":
@@ -112,32 +91,7 @@ def gain_of(evidence: Evidence) -> Gain | None:
 
 
 def weighed(gain: Gain, name: str, margin: float, *, level: float, alpha: float) -> Answer:
-    """Weigh a gain against the margin.
-
-    Parameters
-    ----------
-    gain : Gain
-        Of the head over the champion.
-    name : str
-        Of the metric.
-    margin : float
-        The loss that is no matter.
-    level : float
-        Of this look: a pass needs the bound at this level above -margin.
-    alpha : float
-        Of the policy: a loss at this level that the margin does not cover fails. It is not shrunk
-        with the looks, for that would make failing harder.
-
-    Returns
-    -------
-    Answer
-        Pass, fail, or could not tell where the rows are too few for either.
-
-    Raises
-    ------
-    NoFigure
-        If a figure is none.
-    """
+    """Weigh a gain against the margin."""
     low, high = gain.bound(level), gain.bound(1 - alpha)
     if not np.isfinite([gain.value, gain.error, low, high]).all():
         raise NoFigure(f"the difference in {name} is no number")
@@ -173,23 +127,7 @@ def judge_slices(case: Case) -> Answer:
 
 
 def slices_weighed(found: Sequence[SliceDifference], alpha: float, min_rows: int) -> Answer:
-    """Weigh what slices lost.
-
-    Parameters
-    ----------
-    found : sequence of SliceDifference
-        Those that are large enough.
-    alpha : float
-        The chance that any slice is called worse while none is. It stays the same with each look:
-        a smaller one would let more losses pass.
-    min_rows : int
-        What large enough is.
-
-    Returns
-    -------
-    Answer
-        Fail if any slice is worse; could not tell if one could not be compared.
-    """
+    """Weigh what slices lost."""
     if not found:
         return Answer("not applicable", f"no slice has {min_rows:,} rows")
     known = [item for item in found if item.p_value is not None and item.gain is not None]
@@ -226,17 +164,6 @@ def one_sided(item: SliceDifference) -> float:
 
 def holm(p_values: Sequence[float]) -> list[float]:
     """Adjust p-values for their number, by Holm 1979 (Scandinavian Journal of Statistics 6).
-
-    Parameters
-    ----------
-    p_values : sequence of float
-        Of any dependence.
-
-    Returns
-    -------
-    list of float
-        In the same order; those up to alpha are rejected, with a chance of at most alpha for a
-        wrong one among them.
 
     Examples
     --------

@@ -27,24 +27,7 @@ NECESSARY = (
 def fetch_head(
     repository: Path, rev: str | None, into: Path, tell: Callable[[str], None]
 ) -> Revision:
-    """Bring the files of the model that is to be judged.
-
-    Parameters
-    ----------
-    repository : Path
-        The checkout.
-    rev : str or None
-        A branch, tag or hash; None is the working tree.
-    into : Path
-        An empty folder for a commit's files.
-    tell : callable
-        Is given a line as a rebuild proceeds.
-
-    Returns
-    -------
-    Revision
-        With what is stale in it.
-    """
+    """Bring the files of the model that is to be judged."""
     if rev is None:
         return working_tree(repository)
     found = revision_at(repository, rev, into, tell=tell)
@@ -56,23 +39,7 @@ def fetch_head(
 
 
 def differing(head: Revision) -> list[str]:
-    """Find what is not as `dvc.lock` records it.
-
-    Parameters
-    ----------
-    head : Revision
-        Whose files are hashed.
-
-    Returns
-    -------
-    list of str
-        A sentence for each file or folder, and for the stages that are stale.
-
-    Raises
-    ------
-    PerennialError
-        If a file is not there.
-    """
+    """Find what is not as `dvc.lock` records it."""
     recorded = dict(recorded_in(head.path("dvc.lock")))
     told = [f"dvc.lock records no {name}" for name in NECESSARY if name not in recorded]
     for name, oid in sorted(recorded.items()):

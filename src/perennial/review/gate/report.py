@@ -11,18 +11,7 @@ REPORT = "metrics/gate.json"
 
 
 def to_document(verdict: Verdict) -> Document:
-    """Tell a verdict to people.
-
-    Parameters
-    ----------
-    verdict : Verdict
-        What was found.
-
-    Returns
-    -------
-    Document
-        The verdict first.
-    """
+    """Tell a verdict to people."""
     commit = f" ({verdict.champion_commit[:7]})" if verdict.champion_commit else ""
     sections = [_rules(verdict), _remedies(verdict), _looks(verdict), _policy(verdict)]
     if verdict.champion_differs_in:
@@ -94,20 +83,7 @@ def _policy(verdict: Verdict) -> Section | None:
 
 
 def claims_otherwise(content: bytes | None, verdict: Verdict) -> list[str]:
-    """Compare a recorded verdict with the one that was computed now.
-
-    Parameters
-    ----------
-    content : bytes or None
-        Of `metrics/gate.json`; None where there is none.
-    verdict : Verdict
-        Computed now.
-
-    Returns
-    -------
-    list of str
-        In what it differs; nothing where it is the same to the byte.
-    """
+    """Compare a recorded verdict with the one that was computed now."""
     if content is None:
         return ["there is none"]
     if content == jsonfile.dumps(verdict.record()).encode():

@@ -37,20 +37,7 @@ def judge_metrics(case: Case) -> Answer:
 
 
 def unlike_metrics(report: Any, values: Mapping[str, float]) -> list[str]:
-    """Compare a report of metrics with figures.
-
-    Parameters
-    ----------
-    report : object
-        The content of `metrics/evaluate.json`.
-    values : dict
-        The figures by metric.
-
-    Returns
-    -------
-    list of str
-        A sentence for each that is missing or another one.
-    """
+    """Compare a report of metrics with figures."""
     try:
         claims = [(str(row["metric"]), row["value"]) for row in report["detail"]]
         claims += [(name, value) for name, value in report.items() if name != "detail"]
@@ -75,18 +62,7 @@ def judge_data_figures(case: Case) -> Answer:
 
 
 def data_figures(case: Case) -> dict[str, dict[str, Any]]:
-    """Count rows and labels again.
-
-    Parameters
-    ----------
-    case : Case
-        Its head's files are read.
-
-    Returns
-    -------
-    dict
-        The entries `rows` and `labels` of `metrics/data.json`, as far as files tell them.
-    """
+    """Count rows and labels again."""
     paths = {side: case.head.path(f"data/prepared/{side}.parquet") for side in SIDES}
     targets = {side: parquet.read(path, [case.contract.target]) for side, path in paths.items()}
     periods = sorted(case.head.path("data/raw").glob("*.parquet"))
@@ -104,20 +80,6 @@ def data_figures(case: Case) -> dict[str, dict[str, Any]]:
 
 def unlike(report: Any, figures: Any, name: str = "") -> list[str]:
     """Find the figures that a report tells otherwise, or does not tell.
-
-    Parameters
-    ----------
-    report : object
-        A JSON value, which may tell more.
-    figures : object
-        Figures, or objects of them.
-    name : str
-        Where in the report.
-
-    Returns
-    -------
-    list of str
-        A sentence each.
 
     Examples
     --------

@@ -94,19 +94,7 @@ RULES = (
 
 
 def ask_rules(case: Case) -> list[Result]:
-    """Ask every rule.
-
-    Parameters
-    ----------
-    case : Case
-        What is judged.
-
-    Returns
-    -------
-    list of Result
-        In the order of `RULES`. Where the files are not those of `dvc.lock`, nothing else is looked
-        at: a bundle that nobody recorded is not even opened.
-    """
+    """Ask every rule."""
     first = Result(FILES, ask_rule(FILES, case))
     if first.answer.outcome == "pass":
         return [first, *(Result(rule, ask_rule(rule, case)) for rule in RULES[1:])]
@@ -115,20 +103,7 @@ def ask_rules(case: Case) -> list[Result]:
 
 
 def ask_rule(rule: Rule, case: Case) -> Answer:
-    """Ask one rule.
-
-    Parameters
-    ----------
-    rule : Rule
-        The rule.
-    case : Case
-        What is judged.
-
-    Returns
-    -------
-    Answer
-        Its own; a figure that is none fails, and what kept it from looking is *could not tell*.
-    """
+    """Ask one rule."""
     try:
         return rule.judge(case)
     except (NoFigure, NothingToCompare) as error:

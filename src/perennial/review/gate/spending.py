@@ -20,20 +20,6 @@ from __future__ import annotations
 def level_of(look: int, alpha: float, planned: int) -> float:
     """The level that a look may use.
 
-    Parameters
-    ----------
-    look : int
-        Its number, from 1.
-    alpha : float
-        The chance of a wrong pass that all looks share.
-    planned : int
-        Looks at which half of it is spent.
-
-    Returns
-    -------
-    float
-        Lower for each look; all of them sum to alpha.
-
     Examples
     --------
     >>> [round(level_of(look, 0.05, 10), 5) for look in (1, 2, 10)]
@@ -44,16 +30,6 @@ def level_of(look: int, alpha: float, planned: int) -> float:
 
 def spent_by(look: int, alpha: float, planned: int) -> float:
     """What this look and those before it have spent together.
-
-    Parameters
-    ----------
-    look, alpha, planned
-        As for `level_of`.
-
-    Returns
-    -------
-    float
-        Below alpha.
 
     Examples
     --------

@@ -31,33 +31,7 @@ WORDS = {0: "pass", 1: "fail", 2: "could not tell"}
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says of a model.
-
-    Attributes
-    ----------
-    head, champion : str
-        What was judged, and beside what.
-    champion_commit : str or None
-        Its full hash.
-    bundle, champion_bundle : str or None
-        Digests of the two; None where there is none.
-    policy : Gate
-        The head's.
-    policy_changes : list of str
-        In what it differs from the champion's: whoever changes a model may change its policy too.
-    champion_differs_in : tuple of str
-        Outputs of a champion that had to be rebuilt, and came out otherwise than its `dvc.lock`
-        records.
-    looks : Looks
-        How worn the test set is.
-    allow_unchanged : bool
-        Whether the champion's own bundle was let be.
-    results : list of Result
-        What each rule said.
-    latency : str or None
-        What the model took here. No rule judges it, and no file holds it: it is a fact of the
-        machine.
-    """
+    """What the gate says of a model."""
 
     head: str
     champion: str
@@ -128,27 +102,6 @@ def judge(
     """Judge a model by the policy, beside the champion.
 
     Whoever acts on a verdict calls this: it reads no `metrics/gate.json`.
-
-    Parameters
-    ----------
-    repository : Path
-        The checkout; nothing in it is changed.
-    head : str or None
-        A branch, tag or hash; None is the working tree.
-    champion : str or None
-        Likewise; None is the registered one, else main.
-    allow_unchanged : bool
-        Whether a head with the champion's own bundle is no reason to refuse it.
-
-    Returns
-    -------
-    Verdict
-        With what each rule said.
-
-    Raises
-    ------
-    PerennialError
-        If a revision is unknown, the policy is wrong, or the looks cannot be counted.
     """
     with tempfile.TemporaryDirectory(prefix="perennial-gate-") as ground:
         with Progress("gate", 4) as progress:
@@ -185,20 +138,7 @@ def judge(
 
 
 def policy_changes(champion: Revision, policy: Gate) -> list[str]:
-    """Say in what a policy differs from the champion's.
-
-    Parameters
-    ----------
-    champion : Revision
-        With its `params.yaml`.
-    policy : Gate
-        The head's.
-
-    Returns
-    -------
-    list of str
-        A sentence a key.
-    """
+    """Say in what a policy differs from the champion's."""
     try:
         theirs = gate_params(champion.path("params.yaml"))
     except PerennialError:
@@ -212,18 +152,7 @@ def policy_changes(champion: Revision, policy: Gate) -> list[str]:
 
 
 def steering_changes(champion: Revision, head: Revision) -> list[str]:
-    """Say in what parameters beside the policy differ that decide what is judged, and how.
-
-    Parameters
-    ----------
-    champion, head : Revision
-        With their `params.yaml`.
-
-    Returns
-    -------
-    list of str
-        A sentence a key.
-    """
+    """Say in what parameters beside the policy differ that decide what is judged, and how."""
     try:
         before, now = (_steering(one.path("params.yaml")) for one in (champion, head))
     except PerennialError:

@@ -23,15 +23,7 @@ _STYLE = (
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a head.
-
-    Attributes
-    ----------
-    head : list of str
-        A name a column.
-    rows : list of list of str
-        A text a column.
-    """
+    """Rows of text under a head."""
 
     head: list[str]
     rows: list[list[str]]
@@ -39,21 +31,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with sentences and a table.
-
-    Attributes
-    ----------
-    title : str
-        The heading.
-    lines : list of str
-        Sentences above the table.
-    table : Table or None
-        Left out if it has no row.
-    is_folded : bool
-        Whether a reader of Markdown or HTML sees the heading alone until asking for more.
-    picture : str
-        SVG elements for HTML; other forms leave them out.
-    """
+    """A heading with sentences and a table."""
 
     title: str
     lines: list[str] = field(default_factory=list)
@@ -79,22 +57,7 @@ def print_text(document: Document) -> None:
 
 
 def to_text(document: Document, *, width: int, colour: bool) -> str:
-    """Tell a document on a terminal.
-
-    Parameters
-    ----------
-    document : Document
-        What to tell.
-    width : int
-        Columns of the terminal.
-    colour : bool
-        Whether to use ANSI colours.
-
-    Returns
-    -------
-    str
-        Lines.
-    """
+    """Tell a document on a terminal."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table as RichTable

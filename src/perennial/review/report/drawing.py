@@ -30,17 +30,7 @@ _CONFIG = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture to be drawn.
-
-    Attributes
-    ----------
-    name : str
-        Of its file, without an ending.
-    title : str
-        What it shows.
-    spec : dict
-        What Vega-Lite is to draw, data included; the look is everybody's.
-    """
+    """A picture to be drawn."""
 
     name: str
     title: str
@@ -59,35 +49,14 @@ def refuse_without_drawing() -> None:
 
 
 def to_svg(chart: Chart) -> str:
-    """Draw a chart as an SVG element.
-
-    Parameters
-    ----------
-    chart : Chart
-        What to draw.
-
-    Returns
-    -------
-    str
-        The same text for the same chart.
-    """
+    """Draw a chart as an SVG element."""
     import vl_convert
 
     return vl_convert.vegalite_to_svg(_whole(chart), allowed_base_urls=[])
 
 
 def write(charts: list[Chart], folder: Path, form: str) -> None:
-    """Draw charts into a folder, each to a file of its name.
-
-    Parameters
-    ----------
-    charts : list of Chart
-        What to draw.
-    folder : Path
-        Where to; it is made if need be.
-    form : str
-        `svg` or `png`, which has two pixels for one.
-    """
+    """Draw charts into a folder, each to a file of its name."""
     import vl_convert
 
     folder.mkdir(parents=True, exist_ok=True)

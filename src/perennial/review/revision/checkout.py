@@ -20,19 +20,7 @@ _OF_A_HOOK = {"GIT_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX",
 
 @dataclass(frozen=True)
 class Tracked:
-    """A dependency or an output of a stage.
-
-    Parameters
-    ----------
-    path : str
-        Relative to the checkout's root; absolute or a URL where it lies elsewhere.
-    oid : str or None
-        Its hash as `dvc.lock` or a `.dvc` file records it.
-    is_cached : bool
-        Whether DVC keeps it, and not git.
-    remote : str or None
-        The remote that it is kept in, where it is not the default one.
-    """
+    """A dependency or an output of a stage."""
 
     path: str
     oid: str | None
@@ -42,21 +30,7 @@ class Tracked:
 
 @dataclass(frozen=True)
 class Stage:
-    """A stage of `dvc.yaml`, or what a `.dvc` file tracks.
-
-    Parameters
-    ----------
-    name : str
-        As DVC calls it in the checkout's root.
-    deps, outs : tuple of Tracked
-        What it declares, parameters aside.
-    params : dict
-        By file, the declared keys with the values that `dvc.lock` records; no key for a whole file.
-    is_source : bool
-        Whether it has no command: its outputs come from outside.
-    is_frozen : bool
-        Whether `dvc.yaml` keeps DVC from looking at its inputs, though it has a command.
-    """
+    """A stage of `dvc.yaml`, or what a `.dvc` file tracks."""
 
     name: str
     deps: tuple[Tracked, ...] = ()
@@ -67,18 +41,7 @@ class Stage:
 
 
 class Checkout:
-    """A folder with `dvc.yaml` inside a git repository.
-
-    Parameters
-    ----------
-    root : Path
-        The folder.
-
-    Raises
-    ------
-    PerennialError
-        If it is no such folder.
-    """
+    """A folder with `dvc.yaml` inside a git repository."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
@@ -88,25 +51,7 @@ class Checkout:
             )
 
     def git(self, *arguments: str, given: str = "") -> str:
-        """Ask git.
-
-        Parameters
-        ----------
-        *arguments : str
-            As on its command line.
-        given : str
-            What it is to read.
-
-        Returns
-        -------
-        str
-            What it printed.
-
-        Raises
-        ------
-        PerennialError
-            If it fails.
-        """
+        """Ask git."""
         return git(self.root, *arguments, given=given)
 
     @cached_property
@@ -142,18 +87,7 @@ class Checkout:
         return Path(self.repo.cache.local_cache_dir)
 
     def cached(self, oid: str) -> Path:
-        """Find where DVC's cache keeps an object.
-
-        Parameters
-        ----------
-        oid : str
-            The object's hash.
-
-        Returns
-        -------
-        Path
-            Its file, which may not be there.
-        """
+        """Find where DVC's cache keeps an object."""
         return self.cache / oid[:2] / oid[2:]
 
     def _stage(self, stage: Any) -> Stage:
@@ -195,27 +129,7 @@ def _recorded(dep: Any) -> dict[str, Any]:
 
 
 def git(folder: Path, *arguments: str, given: str = "") -> str:
-    """Ask git about a folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Where it is to run.
-    *arguments : str
-        As on its command line.
-    given : str
-        What it is to read.
-
-    Returns
-    -------
-    str
-        What it printed.
-
-    Raises
-    ------
-    PerennialError
-        If it fails.
-    """
+    """Ask git about a folder."""
     # Inside a hook, git tells its children of the repository that the hook belongs to.
     kept = {key: value for key, value in os.environ.items() if key not in _OF_A_HOOK}
     done = subprocess.run(
@@ -235,34 +149,12 @@ def git(folder: Path, *arguments: str, given: str = "") -> str:
 
 
 def lies_in(path: str, folder: str) -> bool:
-    """Say whether a path is another one or lies below it.
-
-    Parameters
-    ----------
-    path, folder : str
-        Paths with forward slashes.
-
-    Returns
-    -------
-    bool
-        Whether it does.
-    """
+    """Say whether a path is another one or lies below it."""
     return PurePosixPath(path).is_relative_to(folder)
 
 
 def in_order(stages: Iterable[Stage]) -> list[Stage]:
-    """Sort stages so that each comes after those whose outputs it depends on.
-
-    Parameters
-    ----------
-    stages : iterable of Stage
-        In any order.
-
-    Returns
-    -------
-    list of Stage
-        In the order in which they run.
-    """
+    """Sort stages so that each comes after those whose outputs it depends on."""
     by_name = {stage.name: stage for stage in stages}
     graph = {
         name: [other.name for other in by_name.values() if _feeds(other, stage)]
@@ -280,21 +172,7 @@ def _feeds(earlier: Stage, later: Stage) -> bool:
 
 
 def objects(checkout: Checkout, oid: str) -> Iterator[tuple[str, str]]:
-    """List the objects that an output consists of.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Whose cache holds the list of a folder's files.
-    oid : str
-        The output's hash.
-
-    Yields
-    ------
-    tuple of str
-        An object's hash, and its path below the output: empty for the output itself. Files of a
-        folder whose list is absent or unreadable are left out.
-    """
+    """List the objects that an output consists of."""
     yield oid, ""
     if not oid.endswith(".dir"):
         return
@@ -307,17 +185,6 @@ def objects(checkout: Checkout, oid: str) -> Iterator[tuple[str, str]]:
 
 
 def md5(path: Path) -> str:
-    """Hash a file as DVC does.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-        Its MD5 in hexadecimal.
-    """
+    """Hash a file as DVC does."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()

@@ -13,24 +13,7 @@ from perennial.runtime.errors import PerennialError
 
 
 def clone(checkout: Checkout, commit: str, folder: Path, cache: Path | None = None) -> Checkout:
-    """Clone a commit, with the caller's remotes.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        The caller's; nothing in it is changed.
-    commit : str
-        The commit's full hash.
-    folder : Path
-        An empty folder.
-    cache : Path, optional
-        DVC's cache for the clone; by default one of its own, in `folder`.
-
-    Returns
-    -------
-    Checkout
-        The clone.
-    """
+    """Clone a commit, with the caller's remotes."""
     tree = folder / "tree"
     # Objects are read where they are. Hooks are the caller's, not the commit's.
     git(folder, "clone", "--quiet", "--shared", "--no-checkout", str(checkout.root_of_git), "tree")
@@ -64,20 +47,7 @@ def _text(value: Any) -> str:
 
 
 def bring_data(checkout: Checkout, copy: Checkout) -> None:
-    """Bring what `.dvc` files track into a clone: from the caller's cache, else from the remote.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        The caller's.
-    copy : Checkout
-        The clone.
-
-    Raises
-    ------
-    PerennialError
-        If something is in neither, or is damaged in both.
-    """
+    """Bring what `.dvc` files track into a clone: from the caller's cache, else from the remote."""
     sources = [stage for stage in copy.stages if stage.is_source]
     if not sources:
         return
@@ -98,18 +68,7 @@ def bring_data(checkout: Checkout, copy: Checkout) -> None:
 
 
 def bring_all(copy: Checkout) -> None:
-    """Bring all that a commit records into its clone, as far as its cache or a remote has it.
-
-    Parameters
-    ----------
-    copy : Checkout
-        The clone.
-
-    Raises
-    ------
-    PerennialError
-        If data that no stage makes are in neither.
-    """
+    """Bring all that a commit records into its clone, as far as its cache or a remote has it."""
     from dvc.exceptions import DvcException
 
     # DVC warns of what has no hash, and has nothing to bring for it.
@@ -128,15 +87,7 @@ def bring_all(copy: Checkout) -> None:
 
 
 def record_outputs(copy: Checkout, folder: Path) -> None:
-    """Set aside the outputs that git keeps, before a rebuild writes over them.
-
-    Parameters
-    ----------
-    copy : Checkout
-        The clone.
-    folder : Path
-        Where to.
-    """
+    """Set aside the outputs that git keeps, before a rebuild writes over them."""
     for stage in copy.stages:
         for out in stage.outs:
             path = copy.root / out.path
@@ -148,24 +99,7 @@ def record_outputs(copy: Checkout, folder: Path) -> None:
 
 
 def bring_output(checkout: Checkout, copy: Checkout, out: Tracked, folder: Path) -> Path | None:
-    """Bring one output as the commit records it: from the caller's cache, else from the remote.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        The caller's, whose cache is looked into.
-    copy : Checkout
-        The clone.
-    out : Tracked
-        The output.
-    folder : Path
-        Where `record_outputs` has set aside what git keeps, and where this one is to go.
-
-    Returns
-    -------
-    Path or None
-        A file or a folder with its content; None if it is nowhere to be had.
-    """
+    """Bring one output as the commit records it: from the caller's cache, else from the remote."""
     place = folder / out.path
     if place.exists() or out.oid is None:
         return place if place.exists() else None

@@ -30,27 +30,7 @@ LEFT_OUT = (
 
 
 def provide(home: Path, read: Callable[[str], bytes], python: Path) -> Path:
-    """Make an environment, or find it made.
-
-    Parameters
-    ----------
-    home : Path
-        The folder that it is made in.
-    read : callable
-        Gives the content of a file of the tree.
-    python : Path
-        The interpreter that it is made with.
-
-    Returns
-    -------
-    Path
-        The environment: `bin` is below it.
-
-    Raises
-    ------
-    PerennialError
-        If it cannot be made.
-    """
+    """Make an environment, or find it made."""
     for name in NEEDED:
         (home / name).parent.mkdir(parents=True, exist_ok=True)
         (home / name).write_bytes(read(name))
@@ -73,20 +53,7 @@ def provide(home: Path, read: Callable[[str], bytes], python: Path) -> Path:
 
 
 def of_lock(root: Path, read: Callable[[str], bytes]) -> Path:
-    """Make or find the environment of a tree's lock, for the Python that runs this.
-
-    Parameters
-    ----------
-    root : Path
-        The repository that keeps it.
-    read : callable
-        Gives the content of a file of the tree.
-
-    Returns
-    -------
-    Path
-        The environment.
-    """
+    """Make or find the environment of a tree's lock, for the Python that runs this."""
     digest = hashlib.sha256(sys.version.encode())
     for name in NEEDED:
         digest.update(read(name))
@@ -95,20 +62,7 @@ def of_lock(root: Path, read: Callable[[str], bytes]) -> Path:
 
 
 def at_hand(root: Path, read: Callable[[str], bytes]) -> Path:
-    """Take the environment that runs this, if it holds what a tree's lock names; else make one.
-
-    Parameters
-    ----------
-    root : Path
-        The repository that keeps what is made.
-    read : callable
-        Gives the content of a file of the tree.
-
-    Returns
-    -------
-    Path
-        The environment.
-    """
+    """Take the environment that runs this, if it holds what a tree's lock names; else make one."""
     here = Path(sys.executable).parent.parent
     is_other = differences(dict(pinned(read(str(LOCK)).decode())), installed())
     return of_lock(root, read) if is_other or not (here / "bin/python").exists() else here
@@ -127,23 +81,7 @@ def files_of(root: Path) -> Callable[[str], bytes]:
 
 
 def refuse_other_lock(text: str) -> Path:
-    """Take the environment that runs this, if a lock is just what it holds.
-
-    Parameters
-    ----------
-    text : str
-        The lock.
-
-    Returns
-    -------
-    Path
-        The environment.
-
-    Raises
-    ------
-    PerennialError
-        If a package differs.
-    """
+    """Take the environment that runs this, if a lock is just what it holds."""
     found = differences(dict(pinned(text)), installed())
     if found:
         raise PerennialError(
@@ -155,13 +93,7 @@ def refuse_other_lock(text: str) -> Path:
 
 
 def clean_variables() -> dict[str, str]:
-    """Copy the caller's variables, but for those that would change what is computed.
-
-    Returns
-    -------
-    dict
-        Value by name.
-    """
+    """Copy the caller's variables, but for those that would change what is computed."""
     return dict(_kept())
 
 

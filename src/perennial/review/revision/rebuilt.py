@@ -36,29 +36,6 @@ def revision_at(
     A rebuild runs the commit's own stages in a clone, with the packages of its own lock. It shares
     the repository's DVC cache: what the cache holds is not made again, and what is made is there
     the next time.
-
-    Parameters
-    ----------
-    repository : Path
-        The checkout whose history has the commit; nothing in it is changed but DVC's cache.
-    name : str
-        A branch, tag or hash.
-    into : Path
-        A folder for the files, empty or not there yet.
-    rebuild : bool
-        Whether to rebuild what lies nowhere.
-    tell : callable
-        Is given a line as the rebuild proceeds.
-
-    Returns
-    -------
-    Revision
-        What could not be had is in `absent`, with the reason.
-
-    Raises
-    ------
-    PerennialError
-        If git knows no such revision.
     """
     found = at_commit(repository, name, into)
     found = replace(found, absent={**found.absent, **altered(found)})

@@ -13,18 +13,7 @@ from perennial.review.revision.revision import NEEDED, Revision
 
 
 def altered(revision: Revision) -> dict[str, str]:
-    """Find files of a commit that the cache or a remote gave otherwise than they are recorded.
-
-    Parameters
-    ----------
-    revision : Revision
-        Read out of the cache or a remote.
-
-    Returns
-    -------
-    dict
-        Why it is not to be used, by path of `NEEDED`.
-    """
+    """Find files of a commit that the cache or a remote gave otherwise than they are recorded."""
     if "dvc.lock" in revision.absent:
         return {}
     return {
@@ -42,18 +31,7 @@ def recorded_in(lock: Path) -> Iterator[tuple[str, str]]:
 
 
 def hash_of(path: Path) -> str:
-    """Hash a file or a folder as DVC does.
-
-    Parameters
-    ----------
-    path : Path
-        The file or folder.
-
-    Returns
-    -------
-    str
-        MD5 of a file; of a folder that of its list of files, and `.dir`.
-    """
+    """Hash a file or a folder as DVC does."""
     if path.is_file():
         return md5(path)
     # DVC sorts by the parts of a path, so that a folder's files stay together.

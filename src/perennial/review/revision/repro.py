@@ -18,15 +18,7 @@ _RUNNING = "Running stage '"
 
 @dataclass(frozen=True)
 class Failure:
-    """A stage that did not come to its end.
-
-    Attributes
-    ----------
-    stage : str
-        Which.
-    said : list of str
-        Its last lines.
-    """
+    """A stage that did not come to its end."""
 
     stage: str
     said: list[str]
@@ -47,28 +39,7 @@ def repro(
     *options: str,
     shell: Path | None = None,
 ) -> Failure | None:
-    """Run the stages of a clone, with nothing of the caller's own settings.
-
-    Parameters
-    ----------
-    tree : Path
-        The clone's root.
-    folder : Path
-        Where DVC may leave its notes.
-    environment : Path
-        The environment that DVC and the stages run with.
-    tell : callable
-        Is given the name of each stage that begins.
-    *options : str
-        Of `dvc repro`.
-    shell : Path, optional
-        What runs the stages' commands, in place of the caller's shell.
-
-    Returns
-    -------
-    Failure or None
-        The stage that failed, if one did.
-    """
+    """Run the stages of a clone, with nothing of the caller's own settings."""
     with subprocess.Popen(
         [str(environment / "bin/python"), "-m", "dvc", "repro", *options],
         cwd=tree,
@@ -116,19 +87,7 @@ def _variables(folder: Path, environment: Path, shell: Path | None) -> dict[str,
 
 
 def differing(before: list[Stage], after: list[Stage]) -> list[tuple[Stage, Tracked, str | None]]:
-    """List the outputs whose hash is another one after a run.
-
-    Parameters
-    ----------
-    before, after : list of Stage
-        The stages as `dvc.lock` recorded them before and after.
-
-    Returns
-    -------
-    list of tuple
-        The stage and its output as they were before, and the new hash: None if there is no such
-        output any more.
-    """
+    """List the outputs whose hash is another one after a run."""
     new = {out.path: out.oid for stage in after for out in stage.outs}
     return [
         (stage, out, new.get(out.path))

@@ -39,24 +39,7 @@ class Absent(PerennialError):
 
 @dataclass(frozen=True)
 class Revision:
-    """A commit, or the working tree.
-
-    Attributes
-    ----------
-    name : str
-        What the user called it.
-    commit : str or None
-        Its full hash; None for the working tree.
-    folder : Path
-        Where its files lie: the checkout itself, or a copy.
-    absent : dict
-        Why a file of `NEEDED` is not there, by path.
-    stale : tuple of str
-        Stages whose outputs are not those of the code, parameters and data beside them.
-    rebuilt : tuple of str or None
-        None if its files are those that were recorded. Where they had to be rebuilt, the outputs
-        that differ from the record in its `dvc.lock`.
-    """
+    """A commit, or the working tree."""
 
     name: str
     commit: str | None
@@ -66,13 +49,7 @@ class Revision:
     rebuilt: tuple[str, ...] | None = None
 
     def path(self, name: str) -> Path:
-        """The path of a file of `NEEDED`.
-
-        Raises
-        ------
-        Absent
-            If this revision has it in no place.
-        """
+        """The path of a file of `NEEDED`."""
         if name in self.absent:
             raise Absent(
                 self.absent[name],
@@ -109,27 +86,7 @@ def working_tree(folder: Path) -> Revision:
 
 
 def at_commit(repository: Path, name: str, into: Path) -> Revision:
-    """Copy a commit's files out of git, DVC's cache or a remote.
-
-    Parameters
-    ----------
-    repository : Path
-        The checkout whose history has the commit.
-    name : str
-        A branch, tag or hash.
-    into : Path
-        An empty folder for the copy.
-
-    Returns
-    -------
-    Revision
-        With what could not be had in `absent`.
-
-    Raises
-    ------
-    PerennialError
-        If git knows no such revision.
-    """
+    """Copy a commit's files out of git, DVC's cache or a remote."""
     commit = resolve(repository, name)
     from dvc.api import DVCFileSystem
     from dvc_data.index import DataIndexDirError
@@ -170,23 +127,7 @@ def branch_ref(branch: str) -> str:
 
 
 def default_base(repository: Path) -> str:
-    """Find where the current branch left main.
-
-    Parameters
-    ----------
-    repository : Path
-        The checkout.
-
-    Returns
-    -------
-    str
-        The merge base with the first branch of `MAIN` that there is.
-
-    Raises
-    ------
-    PerennialError
-        If there is none.
-    """
+    """Find where the current branch left main."""
     for branch in MAIN:
         with suppress(PerennialError):
             return git(repository, "merge-base", branch_ref(branch), "HEAD").strip()

@@ -38,13 +38,7 @@ exit codes:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments.
-
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-        That of the command.
-    """
+    """Declare the command's arguments."""
     parser.description, parser.epilog = DESCRIPTION, EXAMPLES
     parser.add_argument(
         "folder", nargs="?", type=Path, default=BUNDLE, help=f"the bundle; {BUNDLE} by default"
@@ -56,18 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Sign a bundle.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        What `add_arguments` declared.
-
-    Returns
-    -------
-    int
-        0.
-    """
+    """Sign a bundle."""
     folder: Path = arguments.folder
     path, public_key = sign_bundle(folder, _private_key(arguments.key))
     if arguments.json:
@@ -94,27 +77,7 @@ def _private_key(given: str | None) -> bytes:
 
 
 def sign_bundle(folder: Path, private_key: bytes) -> tuple[Path, str]:
-    """Check a bundle and sign it.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the bundle lies.
-    private_key : bytes
-        A private key as PEM.
-
-    Returns
-    -------
-    path : Path
-        Where the signature was written.
-    public_key : str
-        The line of the key that verifies it.
-
-    Raises
-    ------
-    PerennialError
-        If the bundle is not whole, or the key is none, or not the one that the bundle names.
-    """
+    """Check a bundle and sign it."""
     try:
         content = integrity.read_manifest(folder)
         manifest, _ = integrity.check_files(folder, content)

@@ -96,20 +96,7 @@ CHECKS: tuple[Check[Checkout] | Check[Rebuild], ...] = (*QUICK, *AFTER)
 
 
 def run_check(check: Check[Subject], subject: Subject) -> Result:
-    """Ask one check.
-
-    Parameters
-    ----------
-    check : Check
-        The check.
-    subject : object
-        What it looks at.
-
-    Returns
-    -------
-    Result
-        Its answer; where it was kept from looking, why.
-    """
+    """Ask one check."""
     from dvc.exceptions import DvcException
 
     try:

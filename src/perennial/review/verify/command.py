@@ -74,13 +74,7 @@ class Verdict:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments.
-
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-        The command's parser.
-    """
+    """Declare the command's arguments."""
     parser.description, parser.epilog = DESCRIPTION, EXAMPLES
     parser.add_argument("rev", nargs="?", metavar="REV", help="a commit; HEAD by default")
     parser.add_argument("--quick", action="store_true", help="judge the working tree, run nothing")
@@ -95,18 +89,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge, and report.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        What `add_arguments` declares.
-
-    Returns
-    -------
-    int
-        0 yes, 1 no, 2 could not tell.
-    """
+    """Judge, and report."""
     if arguments.quick and (arguments.rev or arguments.keep):
         raise PerennialError("--quick judges the working tree: it takes neither REV nor --keep")
     checkout = Checkout(Path.cwd())

@@ -16,18 +16,7 @@ _SHOWN = 3
 
 
 def compare(old: Path, new: Path) -> list[str]:
-    """Say in what two versions of a file or folder differ.
-
-    Parameters
-    ----------
-    old, new : Path
-        The versions.
-
-    Returns
-    -------
-    list of str
-        A few words each; empty if they do not differ.
-    """
+    """Say in what two versions of a file or folder differ."""
     if old.is_dir() and new.is_dir():
         return _folders(old, new)
     if not (old.is_file() and new.is_file()):
@@ -47,18 +36,7 @@ def _files(old: Path, new: Path) -> list[str]:
 
 
 def tables(old: Path, new: Path) -> list[str]:
-    """Compare two Parquet files: columns, rows, values, and at last what is around them.
-
-    Parameters
-    ----------
-    old, new : Path
-        The files.
-
-    Returns
-    -------
-    list of str
-        A few words each.
-    """
+    """Compare two Parquet files: columns, rows, values, and at last what is around them."""
     before, after = (pq.ParquetFile(path).read() for path in (old, new))
     told = list(_columns(before.schema, after.schema))
     if len(before) != len(after):
@@ -102,16 +80,6 @@ def _values(name: str, before: pa.ChunkedArray, after: pa.ChunkedArray) -> str |
 
 def values(old: Any, new: Any) -> list[str]:
     """Compare two JSON values.
-
-    Parameters
-    ----------
-    old, new : object
-        The values.
-
-    Returns
-    -------
-    list of str
-        The first few keys that differ, and how many more there are.
 
     Examples
     --------

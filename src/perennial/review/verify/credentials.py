@@ -38,18 +38,7 @@ _LARGEST = 1_000_000
 
 
 def find_secrets(checkout: Checkout) -> list[Finding]:
-    """Look through the configuration that git tracks.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Where to look.
-
-    Returns
-    -------
-    list of Finding
-        File and line of each, and its kind; never the secret.
-    """
+    """Look through the configuration that git tracks."""
     found = []
     for name in checkout.git("ls-files", "-z").split("\0"):
         path = checkout.root / name
@@ -67,16 +56,6 @@ def _is_configuration(name: str) -> bool:
 
 def secrets_in(text: str) -> Iterator[tuple[int, str]]:
     r"""Find secrets in a text.
-
-    Parameters
-    ----------
-    text : str
-        A file's content.
-
-    Yields
-    ------
-    tuple of int and str
-        A line's number, and what seems to stand there.
 
     Examples
     --------

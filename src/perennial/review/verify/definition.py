@@ -14,15 +14,7 @@ PAGE = "docs/verify.md"
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong.
-
-    Parameters
-    ----------
-    where : str
-        The stage, file or key that it is wrong in.
-    what : str
-        What is wrong there, in words.
-    """
+    """One thing that is wrong."""
 
     where: str
     what: str
@@ -30,26 +22,14 @@ class Finding:
 
 @dataclass(frozen=True)
 class NotApplicable:
-    """Why there is nothing to look at: no pass, and no fault either.
-
-    Parameters
-    ----------
-    reason : str
-        What is not there.
-    """
+    """Why there is nothing to look at: no pass, and no fault either."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class CannotTell:
-    """Why a check that should have looked could not.
-
-    Parameters
-    ----------
-    reason : str
-        What stood in the way.
-    """
+    """Why a check that should have looked could not."""
 
     reason: str
 
@@ -59,19 +39,7 @@ Answer = list[Finding] | NotApplicable | CannotTell
 
 @dataclass(frozen=True)
 class Check(Generic[Subject]):
-    """One check.
-
-    Parameters
-    ----------
-    code : str
-        Its name for good.
-    title : str
-        What a finding means.
-    remedy : str
-        What to do about a finding.
-    find : callable
-        The findings in a subject, none for a pass.
-    """
+    """One check."""
 
     code: str
     title: str
@@ -86,15 +54,7 @@ class Check(Generic[Subject]):
 
 @dataclass(frozen=True)
 class Result:
-    """What a check said.
-
-    Parameters
-    ----------
-    check : Check
-        The check.
-    answer : list of Finding, NotApplicable or CannotTell
-        Its answer.
-    """
+    """What a check said."""
 
     check: Check[Any]
     answer: Answer
@@ -135,18 +95,7 @@ class Result:
 
 
 def exit_code(results: list[Result]) -> int:
-    """Sum answers up.
-
-    Parameters
-    ----------
-    results : list of Result
-        What the checks said.
-
-    Returns
-    -------
-    int
-        1 if there is a finding, else 2 if a check could not tell, else 0.
-    """
+    """Sum answers up."""
     statuses = {result.status for result in results}
     if "finding" in statuses:
         return 1

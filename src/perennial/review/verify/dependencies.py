@@ -11,19 +11,7 @@ from perennial.review.verify.definition import Answer, CannotTell, Finding
 
 
 def find_other_dependencies(checkout: Checkout) -> Answer:
-    """Compare each stage's deps with its import closure.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Where to look.
-
-    Returns
-    -------
-    list of Finding or CannotTell
-        One for each file outside the deps, and for each dep in vain. Stages that do not run
-        `python src` are left out.
-    """
+    """Compare each stage's deps with its import closure."""
     pipeline = yamlfile.load(checkout.root / closure.PIPELINE)
     try:
         found = closure.differences(pipeline, checkout.root / closure.SOURCE)

@@ -13,18 +13,7 @@ _ENTRY = re.compile(
 
 
 def find_other_endings(checkout: Checkout) -> list[Finding]:
-    """Look for files that a checkout gave other line endings, and so another hash.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Where to look.
-
-    Returns
-    -------
-    list of Finding
-        One for each file. A file that is committed with CRLF, on purpose, is none.
-    """
+    """Look for files that a checkout gave other line endings, and so another hash."""
     entries = checkout.git("ls-files", "--eol", "-z").split("\0")
     matches = [match for entry in entries if (match := _ENTRY.fullmatch(entry))]
     return [

@@ -15,19 +15,7 @@ from perennial.runtime.errors import PerennialError
 
 
 def find_wrong_parameters(checkout: Checkout) -> list[Finding]:
-    """Check `params.yaml` against its model and against what the stages declare.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Where to look.
-
-    Returns
-    -------
-    list of Finding
-        One for what the model refuses, one for each value that no stage declares, and one for each
-        declared key that has no value.
-    """
+    """Check `params.yaml` against its model and against what the stages declare."""
     path = checkout.root / PARAMS
     try:
         for read in (read_params, compare_params, gate_params):
@@ -49,18 +37,6 @@ def find_wrong_parameters(checkout: Checkout) -> list[Finding]:
 
 def unused(values: dict[str, Any], declared: Iterable[str]) -> list[str]:
     """Find values that no stage would notice a change of.
-
-    Parameters
-    ----------
-    values : dict
-        The content of `params.yaml`.
-    declared : iterable of str
-        Keys that stages declare, sections among them, with dots.
-
-    Returns
-    -------
-    list of str
-        Keys with dots.
 
     Examples
     --------

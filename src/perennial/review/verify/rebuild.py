@@ -19,25 +19,7 @@ _RECORDED = "recorded"
 
 @dataclass
 class Rebuild:
-    """A clone in which every stage has run, as far as one came.
-
-    Parameters
-    ----------
-    original : Checkout
-        The caller's checkout.
-    clone : Checkout
-        As it was before the run: what the commit records.
-    folder : Path
-        Holds the clone, its cache and its records.
-    environment : Path
-        The environment that stages run with.
-    rebuilt : Checkout or None
-        The same folder as it was after the run.
-    failure : Failure or None
-        The stage that failed, if one did.
-    unrecorded : str or None
-        Why no files were recorded.
-    """
+    """A clone in which every stage has run, as far as one came."""
 
     original: Checkout
     clone: Checkout
@@ -49,24 +31,7 @@ class Rebuild:
 
 
 def rebuild(original: Checkout, clone: Checkout, folder: Path, environment: Path) -> Rebuild:
-    """Run every stage, whatever `dvc.lock` and caches say.
-
-    Parameters
-    ----------
-    original : Checkout
-        The caller's checkout.
-    clone : Checkout
-        The clone to run in.
-    folder : Path
-        The folder that the clone lies in.
-    environment : Path
-        The environment to run with.
-
-    Returns
-    -------
-    Rebuild
-        What came of it.
-    """
+    """Run every stage, whatever `dvc.lock` and caches say."""
     found = Rebuild(original, clone, folder, environment)
     # The hashes that the commit records are read before the run writes others.
     record_outputs(clone, folder / _RECORDED)
@@ -91,35 +56,13 @@ def _say(stage: str) -> None:
 
 
 def find_failed(found: Rebuild) -> list[Finding]:
-    """Say whether a stage failed.
-
-    Parameters
-    ----------
-    found : Rebuild
-        What came of the rebuild.
-
-    Returns
-    -------
-    list of Finding
-        The stage and its last words.
-    """
+    """Say whether a stage failed."""
     failure = found.failure
     return [Finding(failure.stage, "\n".join(failure.said))] if failure else []
 
 
 def find_differences(found: Rebuild) -> Answer:
-    """Compare every output's hash with the one that the commit's `dvc.lock` records.
-
-    Parameters
-    ----------
-    found : Rebuild
-        What came of the rebuild.
-
-    Returns
-    -------
-    list of Finding or NotApplicable
-        One for each output that differs, in the order in which the stages run.
-    """
+    """Compare every output's hash with the one that the commit's `dvc.lock` records."""
     if found.failure or found.rebuilt is None:
         return NotApplicable("the rebuild did not come to its end")
     return [
@@ -138,18 +81,7 @@ def _told(found: Rebuild, out: Tracked, new: str | None) -> list[str]:
 
 
 def find_undeclared(found: Rebuild) -> Answer:
-    """Look for files that stages opened and did not declare.
-
-    Parameters
-    ----------
-    found : Rebuild
-        What came of the rebuild.
-
-    Returns
-    -------
-    list of Finding or NotApplicable
-        One for each stage and file.
-    """
+    """Look for files that stages opened and did not declare."""
     if found.unrecorded:
         return NotApplicable(found.unrecorded)
     return [

@@ -20,19 +20,7 @@ FROZEN = "it is frozen, so that DVC looks at none of its inputs: dvc unfreeze"
 
 
 def find_stale(checkout: Checkout) -> list[Finding]:
-    """Look for stages that `dvc.lock` describes otherwise than they are.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Where to look.
-
-    Returns
-    -------
-    list of Finding
-        In the order in which the stages run. An output that is not here is none, nor is what
-        depends on it: `dvc pull` brings it back.
-    """
+    """Look for stages that `dvc.lock` describes otherwise than they are."""
     with chdir(checkout.root):
         status = checkout.repo.status()
     stages = checkout.stages

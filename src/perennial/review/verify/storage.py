@@ -14,16 +14,6 @@ def find_damaged(checkout: Checkout) -> Answer:
     """Hash every object of the cache that `dvc.lock` and `.dvc` files name.
 
     DVC itself does not: it takes a file that nobody may write for the one that it was.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Where to look.
-
-    Returns
-    -------
-    list of Finding or NotApplicable
-        One for each damaged object.
     """
     found, seen = [], 0
     for owner, oid, below in _kept(checkout):
@@ -42,16 +32,6 @@ def find_absent_from_remote(checkout: Checkout) -> Answer:
     """Ask each remote for every object that it should have.
 
     `dvc status --cloud` asks for a folder's list alone, and takes its files for granted.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Where to look.
-
-    Returns
-    -------
-    list of Finding, NotApplicable or CannotTell
-        One for each output of which something is absent.
     """
     if not checkout.repo.config["remote"]:
         return NotApplicable("no remote is configured")

@@ -41,15 +41,7 @@ _LOG = ".perennial"
 
 @dataclass(frozen=True)
 class Access:
-    """One file that was opened.
-
-    Parameters
-    ----------
-    path : str
-        Its absolute path.
-    is_writing : bool
-        Whether it was opened, or put there, to be written.
-    """
+    """One file that was opened."""
 
     path: str
     is_writing: bool
@@ -61,18 +53,7 @@ class Access:
 
 
 def recording_shell(folder: Path) -> Path | str:
-    """Make a shell that records every stage.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the records go; a folder for each stage.
-
-    Returns
-    -------
-    Path or str
-        The shell; or why this system cannot record.
-    """
+    """Make a shell that records every stage."""
     if shutil.which("strace") is None:
         return "there is no strace: install it to see which files a stage opens"
     for fast in ("--seccomp-bpf", ""):
@@ -95,18 +76,7 @@ def recording_shell(folder: Path) -> Path | str:
 
 
 def accesses(folder: Path) -> Iterator[Access]:
-    """Read the records of a stage.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds a file for each process.
-
-    Yields
-    ------
-    Access
-        Each file that was opened, folders left out.
-    """
+    """Read the records of a stage."""
     for record in sorted(folder.glob("trace.*")):
         with record.open(encoding="utf-8", errors="replace") as lines:
             yield from parsed(lines)
@@ -114,16 +84,6 @@ def accesses(folder: Path) -> Iterator[Access]:
 
 def parsed(lines: Iterable[str]) -> Iterator[Access]:
     """Read the record of one process.
-
-    Parameters
-    ----------
-    lines : iterable of str
-        As ``strace -ff -y`` writes them.
-
-    Yields
-    ------
-    Access
-        Each file that was opened.
 
     Examples
     --------
@@ -171,24 +131,7 @@ def _decoded(text: str) -> str:
 
 
 def undeclared(stage: Stage, opened: Iterable[Access], root: Path) -> list[tuple[str, str]]:
-    """Find the files inside a repository that a stage opened and did not declare.
-
-    Parameters
-    ----------
-    stage : Stage
-        What it declares.
-    opened : iterable of Access
-        What it opened.
-    root : Path
-        The repository.
-
-    Returns
-    -------
-    list of tuple
-        Path and "reads" or "writes", sorted. A module's compiled form counts as the module, a
-        half-written output as the output. An empty module, as most packages' ``__init__`` are,
-        holds nothing to declare.
-    """
+    """Find the files inside a repository that a stage opened and did not declare."""
     outs = [out.path for out in stage.outs]
     deps = [dep.path for dep in stage.deps] + list(stage.params)
     found: dict[str, str] = {}

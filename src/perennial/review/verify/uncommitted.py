@@ -15,18 +15,7 @@ _HOW = {"?": "is not in git", "D": "is deleted", "A": "is added, not committed"}
 
 
 def find_uncommitted(checkout: Checkout) -> list[Finding]:
-    """Look for results, and what they come from, that differ from the commit.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Where to look.
-
-    Returns
-    -------
-    list of Finding
-        One for each file.
-    """
+    """Look for results, and what they come from, that differ from the commit."""
     kept = [
         out.path
         for stage in checkout.stages
