@@ -10,7 +10,7 @@ import pytest
 
 from perennial.data import parquet
 from perennial.review.gate.looks import Judged, Looks, count_looks, distinct, judged_in
-from perennial.review.revision.checkout import md5
+from perennial.review.revision.hashes import md5
 from perennial.review.revision.revision import Revision
 from perennial.runtime.errors import PerennialError
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from perennial.review.revision.revision import NEEDED, at_commit, default_base, working_tree
+from perennial.review.revision.fetch import at_commit
+from perennial.review.revision.revision import NEEDED, default_base, working_tree
 from perennial.runtime.errors import PerennialError
 
 if TYPE_CHECKING:

@@ -21,12 +21,12 @@ def statuses(told: dict[str, Any]) -> dict[str, str]:
 
 def stored(project: Project, path: str, folder: str = ".dvc/cache") -> Path:
     """Where an output, or a file of one, lies in a cache or a remote."""
-    from perennial.review.revision.checkout import Checkout, objects
+    from perennial.review.revision.checkout import Checkout
 
     checkout = Checkout(project.root)
     for stage in checkout.stages:
         for out in stage.outs:
-            for oid, below in objects(checkout, str(out.oid)):
+            for oid, below in checkout.objects(str(out.oid)):
                 if f"{out.path}/{below}".rstrip("/") == path:
                     return project.root / folder / "files/md5" / oid[:2] / oid[2:]
     raise AssertionError(f"nothing is stored of {path}")

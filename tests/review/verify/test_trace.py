@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from perennial.review.revision.checkout import Stage, Tracked
+from perennial.review.revision.pipeline import Stage, Tracked
 from perennial.review.verify.trace import Access, parsed, undeclared
 
 ROOT = Path("/somewhere/tree")

@@ -10,7 +10,7 @@ from typing import Any
 
 from perennial.runtime.errors import PerennialError
 
-#: How to get what draws.
+#: How to install the package that draws.
 HINT = "scripts/environment requirements/review.txt"
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
@@ -30,7 +30,7 @@ _CONFIG = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture to be drawn."""
+    """A picture to draw, in Vega-Lite with its data; the look is common to all charts."""
 
     name: str
     title: str
@@ -38,25 +38,25 @@ class Chart:
 
 
 def can_draw() -> bool:
-    """Say whether what draws is installed."""
+    """Whether the package that draws is installed."""
     return find_spec("vl_convert") is not None
 
 
 def refuse_without_drawing() -> None:
-    """Refuse, with the remedy, where what draws is not installed."""
+    """Refuse, with a hint, where the package that draws is not installed."""
     if not can_draw():
         raise PerennialError("plots are drawn by vl-convert-python, which is absent", hint=HINT)
 
 
 def to_svg(chart: Chart) -> str:
-    """Draw a chart as an SVG element."""
+    """Draw a chart as an SVG element, the same text for the same chart."""
     import vl_convert
 
     return vl_convert.vegalite_to_svg(_whole(chart), allowed_base_urls=[])
 
 
 def write(charts: list[Chart], folder: Path, form: str) -> None:
-    """Draw charts into a folder, each to a file of its name."""
+    """Draw charts into a folder, each to a file of its name, as `svg` or `png` (at scale 2)."""
     import vl_convert
 
     folder.mkdir(parents=True, exist_ok=True)

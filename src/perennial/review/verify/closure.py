@@ -31,7 +31,7 @@ _COMMAND = re.compile(r"python src (\w+)")
 
 
 class Difference(NamedTuple):
-    """A stage, and what its deps lack or hold in vain."""
+    """A stage, and what its deps lack or hold without need."""
 
     stage: str
     what: str

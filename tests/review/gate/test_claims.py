@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from perennial.review.gate.reports import unlike, unlike_metrics
+from perennial.review.gate.claims import unlike, unlike_metrics
 
 VALUES = {"roc_auc": 0.7149921, "brier": 0.1178523}
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from perennial.review.revision.rebuilt import revision_at
+from perennial.review.revision.fetch import revision_at
 from perennial.review.revision.revision import Absent
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ def test_only_what_is_missing_is_made_and_it_is_there_the_next_time(
     project.write("export.py", "raise SystemExit('the working tree is not asked')\n")
     before, recorded, heard = state(project), stored(project), Heard()
     forget(project, "3")
-    found = revision_at(project.root, "HEAD", tmp_path / "first", tell=heard)
+    found = revision_at(project.root, "HEAD", tmp_path / "first", report=heard)
     assert heard.stages == ["export"]
     assert found.rebuilt == ()
     assert found.path(SUM.rpartition("/")[0]).joinpath("sum.txt").read_text() == "3"
@@ -124,7 +124,7 @@ def test_only_what_is_missing_is_made_and_it_is_there_the_next_time(
     assert stored(project) == recorded
 
     heard.clear()
-    second = revision_at(project.root, "HEAD", tmp_path / "second", tell=heard)
+    second = revision_at(project.root, "HEAD", tmp_path / "second", report=heard)
     assert heard == []
     assert second.rebuilt is None
     assert second.path("models/bundle").joinpath("sum.txt").read_text() == "3"
@@ -141,11 +141,11 @@ def test_a_rebuild_that_is_not_what_was_recorded_says_in_what(
     # It was made elsewhere: no run of it is known here.
     shutil.rmtree(project.root / ".dvc/cache/runs")
     heard = Heard()
-    found = revision_at(project.root, "HEAD", tmp_path / "first", tell=heard)
+    found = revision_at(project.root, "HEAD", tmp_path / "first", report=heard)
     assert found.rebuilt == ("models/bundle",)
     assert found.path("models/bundle").joinpath("sum.txt").read_text() == "3"
     heard.clear()
-    again = revision_at(project.root, "HEAD", tmp_path / "second", tell=heard)
+    again = revision_at(project.root, "HEAD", tmp_path / "second", report=heard)
     assert heard.stages == [], "the run itself is kept"
     assert again.rebuilt == ("models/bundle",)
 
@@ -163,7 +163,7 @@ class TestWhatCannotBeRebuilt:
     def test_nobody_wants_it(self, project: Project, tmp_path: Path) -> None:
         heard = Heard()
         forget(project, "3")
-        found = revision_at(project.root, "HEAD", tmp_path / "into", rebuild=False, tell=heard)
+        found = revision_at(project.root, "HEAD", tmp_path / "into", rebuild=False, report=heard)
         assert heard == []
         assert found.absent["models/bundle"] == "it lies in neither the cache nor a remote"
 
@@ -171,7 +171,7 @@ class TestWhatCannotBeRebuilt:
         project.write("export.py", "raise SystemExit('export: no more sums')\n")
         project.commit("broken")
         forget(project, "3")
-        found = revision_at(project.root, "HEAD", tmp_path / "into", tell=Heard())
+        found = revision_at(project.root, "HEAD", tmp_path / "into", report=Heard())
         with pytest.raises(Absent) as refused:
             found.path("models/bundle")
         assert refused.value.what == (
@@ -185,7 +185,7 @@ class TestWhatCannotBeRebuilt:
         (project.root / "requirements/build.txt").unlink()
         project.commit("without it")
         forget(project, "3")
-        found = revision_at(project.root, "HEAD", tmp_path / "into", tell=Heard())
+        found = revision_at(project.root, "HEAD", tmp_path / "into", report=Heard())
         assert "(the commit has no requirements/build.txt)" in found.absent["models/bundle"]
 
     def test_its_packages_cannot_be_had(self, project: Project, tmp_path: Path) -> None:
@@ -195,13 +195,13 @@ class TestWhatCannotBeRebuilt:
         project.write("scripts/environment", "echo 'no such host' >&2\nexit 2\n")
         project.commit("another lock")
         forget(project, "3")
-        found = revision_at(project.root, "HEAD", tmp_path / "into", tell=Heard())
+        found = revision_at(project.root, "HEAD", tmp_path / "into", report=Heard())
         assert "(the environment cannot be made: - no such host)" in found.absent["models/bundle"]
 
     def test_data_that_no_stage_makes_are_nowhere(self, project: Project, tmp_path: Path) -> None:
         forget(project, "3")
         shutil.rmtree(project.root / ".dvc/cache/files")
-        found = revision_at(project.root, "HEAD", tmp_path / "into", tell=Heard())
+        found = revision_at(project.root, "HEAD", tmp_path / "into", report=Heard())
         assert "numbers.txt is in neither the cache nor a remote" in found.absent["models/bundle"]
 
 

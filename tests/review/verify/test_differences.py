@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from perennial.data import parquet
-from perennial.review.verify.contents import compare, values
+from perennial.review.verify.differences import compare, values
 
 ROWS = {"a": [1, 2, 3], "b": ["x", None, "z"], "c": [1.0, float("nan"), -0.0]}
 
