@@ -175,12 +175,21 @@ BROKEN: dict[str, tuple[Break, list[tuple[str, str, str]]]] = {
                             "    password = correct-horse\n[core]"),
         [("PV007", ".dvc/config, line 3", "a value for password")],
     ),
+    "source files that nobody ran": (
+        lambda p: (
+            p.write("src/perennial/learning/onnx/new.py", "NEW = 1\n"),
+            committed(p, "src/perennial/learning/search.py", "import", "import  "),
+        ),
+        [
+            ("PV002", "train", "src/perennial/learning is modified (onnx/new.py, search.py)"),
+        ],
+    ),
     "a checkout with CRLF": (
         lambda p: (p.root / "src/perennial/learning/pickling.py").write_bytes(
             (p.root / "src/perennial/learning/pickling.py").read_bytes().replace(b"\n", b"\r\n")
         ),
         [
-            ("PV002", "train", "src/perennial/learning is modified"),
+            ("PV002", "train", "src/perennial/learning is modified (pickling.py)"),
             ("PV008", "src/perennial/learning/pickling.py", "CRLF here, LF in git"),
         ],
     ),
