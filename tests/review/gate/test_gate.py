@@ -1,4 +1,4 @@
-"""The gate on a real repository: each rule broken on purpose and mended, and no report believed."""
+"""The gate on a real repository: each rule broken on purpose, and no report trusted."""
 
 from __future__ import annotations
 
@@ -96,21 +96,23 @@ ALONE: list[tuple[Rule, dict[str, Any], dict[str, Any]]] = [
 
 
 class TestRules:
-    @pytest.mark.parametrize(("rule", "broken", "mended"), ALONE)
+    @pytest.mark.parametrize(("rule", "broken", "sound"), ALONE)
     def test_a_limit_that_is_passed_fails_and_one_that_is_kept_passes(
-        self, rule: Rule, broken: dict[str, Any], mended: dict[str, Any], main: Project,
+        self, rule: Rule, broken: dict[str, Any], sound: dict[str, Any], main: Project,
         loser: Project,
     ) -> None:  # fmt: skip
         assert answer_of(rule, case(main, loser, **broken)).status == "finding"
-        assert answer_of(rule, case(main, loser, **mended)).status == "pass"
+        assert answer_of(rule, case(main, loser, **sound)).status == "pass"
         assert answer_of(rule, case(main, loser)).status == "not applicable"
 
-    def test_rejected_rows_are_counted_where_they_lie(self, mine: Project, loser: Project) -> None:
+    def test_rejected_rows_are_counted_in_the_quarantine(
+        self, mine: Project, loser: Project
+    ) -> None:
         prepared = mine.root / "data/prepared"
         shutil.copyfile(prepared / "test.parquet", prepared / "quarantine.parquet")
-        found = case(mine, loser, reject_share=Range(high=0.1))
-        assert answer_of(REJECTS, found).status == "finding"
-        assert "rows.rejected is reported as 0" in answer_of(DATA_FIGURES, found).reason
+        altered = case(mine, loser, reject_share=Range(high=0.1))
+        assert answer_of(REJECTS, altered).status == "finding"
+        assert "rows.rejected is reported as 0" in answer_of(DATA_FIGURES, altered).reason
         assert answer_of(REJECTS, case(mine, loser, reject_share=Range(high=0.9))).status == (
             "pass"
         )
@@ -134,11 +136,11 @@ class TestRules:
         assert answer_of(CHANGE, let_be).status == "not applicable"
         assert answer_of(CHANGE, case(main, loser)).status == "pass"
 
-    def test_too_few_days_could_not_be_told(self, mine: Project, loser: Project) -> None:
+    def test_too_few_days_could_not_tell(self, mine: Project, loser: Project) -> None:
         mine.edit("params.yaml", "min_positives: 20", "min_positives: 20, min_blocks: 1000")
-        found = answer_of(CHAMPION, case(mine, loser))
-        assert found.status == "could not tell"
-        assert "fewer than compare.min_blocks" in found.reason
+        answer = answer_of(CHAMPION, case(mine, loser))
+        assert answer.status == "could not tell"
+        assert "fewer than compare.min_blocks" in answer.reason
 
     def test_a_primary_metric_without_a_value_fails(self, main: Project, loser: Project) -> None:
         valueless = case(main, loser)
@@ -159,16 +161,16 @@ class TestRules:
     ) -> None:
         hiding = loser.copy(tmp_path / "hiding")
         hiding.edit("params.yaml", "slice_min_rows: 30", "slice_min_rows: 30000")
-        found = answer_of(SLICES, case(hiding, main, slice_min_rows=40))
-        assert found == answer_of(SLICES, case(loser, main, slice_min_rows=40))
-        assert found.status == "finding"
+        answer = answer_of(SLICES, case(hiding, main, slice_min_rows=40))
+        assert answer == answer_of(SLICES, case(loser, main, slice_min_rows=40))
+        assert answer.status == "finding"
 
-    def test_a_champion_that_cannot_be_had_could_not_be_told(self, main: Project) -> None:
+    def test_without_a_champion_the_rule_could_not_tell(self, main: Project) -> None:
         sound = case(main, main)
         lost = Revision("lost", None, main.root, {"models/bundle": "it lies in no cache"})
-        found = Case(sound.head, lost, sound.policy, sound.looks)
+        without = Case(sound.head, lost, sound.policy, sound.looks)
         for rule in (CHANGE, CHAMPION, SLICES):
-            answer = answer_of(rule, found)
+            answer = answer_of(rule, without)
             assert answer.status == "could not tell"
             assert "no cache" in answer.reason
 
@@ -214,22 +216,22 @@ class TestFiles:
         shutil.rmtree(bundle)
         shutil.copytree(loser.root / "models/bundle", bundle)
         mine.edit("dvc.lock", before, hash_of(bundle))
-        found = answer_of(FILES, case(mine, loser))
-        assert found.status == "finding"
-        assert found.reason == "models/bundle holds another model than models/compiled"
+        answer = answer_of(FILES, case(mine, loser))
+        assert answer.status == "finding"
+        assert answer.reason == "models/bundle holds another model than models/compiled"
 
     def test_other_test_rows_are_refused(self, mine: Project, loser: Project) -> None:
         path = mine.root / "data/prepared/test.parquet"
         parquet.write(path, parquet.read(path).slice(1))
-        found = answer_of(FILES, case(mine, loser))
-        assert found.status == "finding"
-        assert "data/prepared/test.parquet is not what" in found.reason
+        answer = answer_of(FILES, case(mine, loser))
+        assert answer.status == "finding"
+        assert "data/prepared/test.parquet is not what" in answer.reason
 
     def test_a_stale_stage_is_refused(self, main: Project, loser: Project) -> None:
         sound = case(main, loser)
         stale = Revision("head", None, main.root, {}, ("train",))
-        found = answer_of(FILES, Case(stale, sound.champion, sound.policy, sound.looks))
-        assert (found.status, found.reason) == ("finding", "train is stale")
+        answer = answer_of(FILES, Case(stale, sound.champion, sound.policy, sound.looks))
+        assert (answer.status, answer.reason) == ("finding", "train is stale")
 
     def test_edited_metrics_are_refused_though_dvc_lock_records_them(
         self, mine: Project, loser: Project
@@ -241,9 +243,9 @@ class TestFiles:
         forge(mine, "metrics/evaluate.json", f'"roc_auc": {values["roc_auc"]}', '"roc_auc": 0.999')
         forged = case(mine, loser)
         assert answer_of(FILES, forged).status == "pass"
-        found = answer_of(METRICS, forged)
-        assert found.status == "finding"
-        assert "roc_auc is reported as 0.999" in found.reason
+        answer = answer_of(METRICS, forged)
+        assert answer.status == "finding"
+        assert "roc_auc is reported as 0.999" in answer.reason
 
     def test_nan_in_a_report_fails(self, mine: Project, loser: Project) -> None:
         values = json.loads((mine.root / "metrics/evaluate.json").read_text())
@@ -254,8 +256,8 @@ class TestFiles:
     def test_edited_data_figures_are_refused_though_dvc_lock_records_them(
         self, mine: Project, loser: Project, what: str
     ) -> None:
-        found = json.loads((mine.root / "metrics/data.json").read_text())
-        value = {**found["rows"], "positive": found["labels"]["test"]["positive"]}[what]
+        figures = json.loads((mine.root / "metrics/data.json").read_text())
+        value = {**figures["rows"], "positive": figures["labels"]["test"]["positive"]}[what]
         forge(mine, "metrics/data.json", f'"{what}": {value}', f'"{what}": {value + 1}')
         forged = case(mine, loser)
         assert answer_of(FILES, forged).status == "pass"
@@ -267,7 +269,7 @@ Ask = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def gate(mine: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ask:
-    """Run `perennial gate` in the copy of main: exit code, and what it said."""
+    """Run `perennial gate` in the copy of main: exit code, standard output and standard error."""
     monkeypatch.chdir(mine.root)
     for name, value in mine.environment().items():
         monkeypatch.setenv(name, value)
@@ -275,8 +277,8 @@ def gate(mine: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
     def ask(*arguments: str) -> tuple[int, str, str]:
         capsys.readouterr()
         code = cli.main(["gate", *arguments])
-        said = capsys.readouterr()
-        return code, said.out, said.err
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
 
     return ask
 
@@ -284,27 +286,27 @@ def gate(mine: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
 class TestCommand:
     def test_a_loser_is_refused_whatever_its_report_claims(self, mine: Project, gate: Ask) -> None:
         """Promoting it does not make it better, and its own report is not read."""
-        code, said, _ = gate("main", "--champion", "loser", "--json")
+        code, output, _ = gate("main", "--champion", "loser", "--json")
         assert code == 0
         mine.git("checkout", "--quiet", "loser")
-        forged = mine.write(REPORT, said)
+        forged = mine.write(REPORT, output)
         mine.commit("a report that claims it passes")
         mine.git("checkout", "--quiet", "main")
-        code, said, warned = gate("loser", "--check", "--json")
-        told = json.loads(said)
-        assert (code, told["verdict"]) == (1, "fail")
-        assert {rule["code"]: rule["outcome"] for rule in told["rules"]}["GT006"] == "fail"
-        assert "metrics/gate.json: it claims pass" in warned
+        code, output, errors = gate("loser", "--check", "--json")
+        verdict = json.loads(output)
+        assert (code, verdict["verdict"]) == (1, "fail")
+        assert {rule["code"]: rule["outcome"] for rule in verdict["rules"]}["GT006"] == "fail"
+        assert "metrics/gate.json: it claims pass" in errors
         assert not forged.exists()
         assert judge(mine.root, "loser").code == 1
         mine.git("tag", "cancer#prod#1", "loser")
-        code, said, _ = gate("loser")
+        code, output, _ = gate("loser")
         assert code == 2
-        assert said.startswith("Could not tell: loser (")
-        assert "against cancer#prod#1 (" in said
-        code, said, _ = gate("main")
+        assert output.startswith("Could not tell: loser (")
+        assert "against cancer#prod#1 (" in output
+        code, output, _ = gate("main")
         assert code == 0
-        assert "against cancer#prod#1 (" in said
+        assert "against cancer#prod#1 (" in output
 
     def test_a_poor_model_in_the_champions_place_in_the_cache_is_refused(
         self, mine: Project, gate: Ask
@@ -318,17 +320,17 @@ class TestCommand:
             )
         places[0].chmod(0o644)
         shutil.copyfile(places[1], places[0])
-        code, said, _ = gate("loser", "--champion", "main", "--json", "--allow-unchanged")
-        told = {rule["code"]: rule for rule in json.loads(said)["rules"]}
+        code, output, _ = gate("loser", "--champion", "main", "--json", "--allow-unchanged")
+        rules = {rule["code"]: rule for rule in json.loads(output)["rules"]}
         assert code == 2
         for rule in ("GT004", "GT006", "GT007"):
-            assert told[rule]["outcome"] == "could not tell"
-            assert "is not what its dvc.lock records" in told[rule]["said"]
+            assert rules[rule]["outcome"] == "could not tell"
+            assert "is not what its dvc.lock records" in rules[rule]["said"]
 
-    def test_a_champion_and_a_head_that_lie_nowhere_are_rebuilt(
+    def test_a_champion_and_a_head_that_are_stored_nowhere_are_rebuilt(
         self, mine: Project, gate: Ask
     ) -> None:
-        code, said, _ = gate("main", "--champion", "loser", "--json")
+        code, output, _ = gate("main", "--champion", "loser", "--json")
         cache = mine.root / ".dvc/cache/files/md5"
         for branch in ("main", "loser"):
             lock = yaml.safe_load(mine.git("show", f"{branch}:dvc.lock"))
@@ -337,7 +339,7 @@ class TestCommand:
                 if file["relpath"] == "manifest.json":
                     (cache / file["md5"][:2] / file["md5"][2:]).unlink()
         again = gate("main", "--champion", "loser", "--json")
-        assert again[:2] == (code, said), again[2]
+        assert again[:2] == (code, output), again[2]
         assert "rebuilding loser" in again[2]
 
     def test_the_working_trees_verdict_is_written_and_can_be_checked(
@@ -345,11 +347,11 @@ class TestCommand:
     ) -> None:
         assert gate("--champion", "loser")[0] == 0
         assert not (mine.root / REPORT).exists(), "it is the default champion's"
-        code, said, _ = gate("--champion", "loser", "--json", "--out", REPORT)
+        code, output, _ = gate("--champion", "loser", "--json", "--out", REPORT)
         assert code == 0
         first = (mine.root / REPORT).read_bytes()
-        assert first.decode() == said
-        assert "latency" not in said.lower()
+        assert first.decode() == output
+        assert "latency" not in output.lower()
         assert gate("--champion", "loser", "--check")[0] == 0
         assert gate("--champion", "loser")[0] == 0
         assert (mine.root / REPORT).read_bytes() == first
@@ -359,9 +361,9 @@ class TestCommand:
         level = json.loads(first)["alpha"]["of_this_look"]
         for old, new in (('"pass"', '"fail"'), (str(level), "0.05"), ("{\n", "{ \n")):
             mine.write(REPORT, first.decode().replace(old, new, 1))
-            code, _, warned = gate("--champion", "loser", "--check")
+            code, _, errors = gate("--champion", "loser", "--check")
             assert code == 1
-            assert REPORT in warned
+            assert REPORT in errors
         (mine.root / REPORT).unlink()
         assert gate("--champion", "loser", "--check")[0] == 1
 
@@ -369,20 +371,20 @@ class TestCommand:
         gate("--champion", "loser", "--out", REPORT)
         mine.git("checkout", "--quiet", "loser")
         mine.dvc("checkout", "--quiet")
-        code, _, warned = gate("--champion", "loser", "--check")
+        code, _, errors = gate("--champion", "loser", "--check")
         assert code == 1
-        assert f"{REPORT}: it claims pass" in warned
-        assert f"{REPORT}: bundle: " in warned
+        assert f"{REPORT}: it claims pass" in errors
+        assert f"{REPORT}: bundle: " in errors
 
     def test_an_unchanged_model_is_no_pass_unless_that_is_allowed(
         self, mine: Project, gate: Ask
     ) -> None:
         assert gate("--md")[0] == 2
-        code, said, _ = gate("--md", "--allow-unchanged")
+        code, output, _ = gate("--md", "--allow-unchanged")
         assert code == 0
-        assert said.startswith("## Pass: the working tree against main (")
-        assert "| GT004 |" in said
-        assert "rows in" in said
+        assert output.startswith("## Pass: the working tree against main (")
+        assert "| GT004 |" in output
+        assert "rows in" in output
 
     def test_a_commit_is_judged_without_a_trace_and_refused_if_it_is_stale(
         self, mine: Project, gate: Ask, tmp_path: Path
@@ -390,27 +392,29 @@ class TestCommand:
         mine.git("checkout", "--quiet", "-b", "stale")
         mine.edit("params.yaml", "max_iter: 15", "max_iter: 16")
         mine.commit("parameters that nobody ran")
-        code, said, _ = gate("stale", "--champion", "loser", "--out", str(tmp_path / "told.json"))
+        code, output, _ = gate(
+            "stale", "--champion", "loser", "--out", str(tmp_path / "verdict.json")
+        )
         assert code == 1
-        assert "train is stale" in said
-        assert json.loads((tmp_path / "told.json").read_text())["verdict"] == "fail"
+        assert "train is stale" in output
+        assert json.loads((tmp_path / "verdict.json").read_text())["verdict"] == "fail"
         assert mine.git("status", "--porcelain") == ""
 
-    def test_a_policy_that_the_head_loosens_is_told(self, mine: Project, gate: Ask) -> None:
+    def test_a_policy_that_the_head_loosens_is_reported(self, mine: Project, gate: Ask) -> None:
         mine.edit("params.yaml", "margin: 0.05", "margin: 0.9")
-        code, said, _ = gate("--allow-unchanged")
+        code, output, _ = gate("--allow-unchanged")
         assert code == 0
-        assert "gate.margin: 0.05 before, 0.9 now" in said
+        assert "gate.margin: 0.05 before, 0.9 now" in output
 
-    def test_what_else_decides_and_is_no_policy_is_told(self, mine: Project, gate: Ask) -> None:
+    def test_other_parameters_that_decide_are_reported(self, mine: Project, gate: Ask) -> None:
         mine.git("tag", "cancer#prod#1", "loser")
         mine.edit("params.yaml", "name: cancer", "name: cancer2")
         mine.edit("params.yaml", "min_positives: 20", "min_positives: 2")
         mine.edit("params.yaml", "slices: [clinic]", "slices: []")
-        _, said, _ = gate("--allow-unchanged")
-        assert 'export.name: "cancer" before, "cancer2" now' in said
-        assert "compare.min_positives: 20 before, 2 now" in said
-        assert 'evaluate.slices: ["clinic"] before, [] now' in said
+        _, output, _ = gate("--allow-unchanged")
+        assert 'export.name: "cancer" before, "cancer2" now' in output
+        assert "compare.min_positives: 20 before, 2 now" in output
+        assert 'evaluate.slices: ["clinic"] before, [] now' in output
 
     def test_a_worn_test_set_asks_for_fresh_rows(self, mine: Project, gate: Ask) -> None:
         due = "A fresh holdout is due"
@@ -418,15 +422,17 @@ class TestCommand:
         mine.edit("params.yaml", "margin: 0.05", "margin: 0.05, planned_looks: 2")
         assert due in gate("--champion", "loser")[1]
 
-    def test_what_cannot_be_judged_is_told_in_a_sentence(self, mine: Project, gate: Ask) -> None:
+    def test_a_wrong_revision_or_policy_is_reported_in_a_sentence(
+        self, mine: Project, gate: Ask
+    ) -> None:
         for arguments in (("nowhere",), ("--champion", "nowhere")):
-            code, _, warned = gate(*arguments)
+            code, _, errors = gate(*arguments)
             assert code == 2
-            assert "nowhere: git knows no such revision" in warned
+            assert "nowhere: git knows no such revision" in errors
         mine.edit("params.yaml", "margin: 0.05", "margins: 0.05")
-        code, _, warned = gate()
+        code, _, errors = gate()
         assert code == 2
-        assert "gate: 1 wrong" in warned
+        assert "gate: 1 wrong" in errors
         assert not (mine.root / REPORT).exists()
 
 

@@ -1,4 +1,4 @@
-"""A folder's changed files are named by their bytes, whatever git was told of them since."""
+"""A folder's changed files are named by their bytes, committed since or not."""
 
 from __future__ import annotations
 
@@ -62,9 +62,9 @@ def named(project: Project, folder: str, stage: str = "first") -> list[str]:
     checkout = Checkout(project.root)
     return [
         name
-        for found in checkout.stages
-        for dep in found.deps
-        if (found.name, dep.path) == (stage, folder)
+        for candidate in checkout.stages
+        for dep in candidate.deps
+        if (candidate.name, dep.path) == (stage, folder)
         for name in changed_files(checkout, dep)
     ]
 
@@ -100,7 +100,7 @@ def test_a_change_that_was_committed_is_still_named(project: Project) -> None:
     assert named(project, "code") == []
 
 
-def test_files_that_dvc_tracks_are_not_gits_to_compare(project: Project) -> None:
+def test_files_that_dvc_tracks_are_not_compared_with_git(project: Project) -> None:
     project.write("landing/rows.csv", "2\n")
     assert named(project, "landing", "second") == []
 

@@ -1,4 +1,4 @@
-"""How many models were judged on rows of a test set, as far as git's history tells.
+"""How many models were judged on rows of a test set, as far as git's history shows.
 
 A model leaves its trace in `dvc.lock`. Two locks hold the same model if their compiled models are
 the same, or their answers to the same test set; it was judged on this test set if its own

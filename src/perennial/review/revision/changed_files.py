@@ -16,10 +16,11 @@ from perennial.review.revision.pipeline import Tracked, lies_in
 def changed_files(checkout: Checkout, dep: Tracked) -> list[str]:
     """Paths below a folder whose bytes are not the recorded ones: changed, new and deleted.
 
-    Files that `.dvcignore` names and outputs do not count. The list is empty where git cannot tell:
-    it does not know the folder, or no commit recorded its hash.
+    Files that `.dvcignore` names and outputs do not count. The list is empty if git does not know
+    the folder, or no commit recorded its hash.
     """
-    if not (checkout.root / dep.path).is_dir():
+    # An absolute path is outside the repository.
+    if Path(dep.path).is_absolute() or not (checkout.root / dep.path).is_dir():
         return []
     commit = _recorder(checkout, dep.oid)
     before = dict(_committed(checkout, commit, dep.path)) if commit else {}
@@ -48,21 +49,18 @@ def _committed(checkout: Checkout, commit: str, folder: str) -> Iterator[tuple[s
         if entry:
             described, path = entry.split("\t", 1)
             mode, _, blob = described.split()
-            is_link = mode == "120000"
-            if not is_link and not ignored.is_ignored_file(str(checkout.root / path)):
+            is_file = mode.startswith("100")  # and neither a link nor a submodule
+            if is_file and not ignored.is_ignored_file(str(checkout.root / path)):
                 yield path, blob
 
 
 def _present(checkout: Checkout, folder: str) -> Iterator[tuple[str, str]]:
     walk = checkout.repo.dvcignore.walk(checkout.repo.fs, str(checkout.root / folder))
     files = [Path(root) / name for root, _, names in walk for name in names]
-    paths = [
-        file.relative_to(checkout.root).as_posix()
-        for file in files
-        if file.is_file() and not file.is_symlink()
-    ]
+    files = [file for file in files if file.is_file() and not file.is_symlink()]
     # Raw bytes are what DVC hashes: a checkout with other line endings differs too.
     listing = checkout.git(
-        "hash-object", "--no-filters", "--stdin-paths", stdin="".join(f"{path}\n" for path in paths)
+        "hash-object", "--no-filters", "--stdin-paths", stdin="".join(f"{file}\n" for file in files)
     )
-    yield from zip(paths, listing.split(), strict=True)
+    for file, blob in zip(files, listing.split(), strict=True):
+        yield file.relative_to(checkout.root).as_posix(), blob

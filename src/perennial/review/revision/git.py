@@ -15,7 +15,7 @@ _SET_BY_HOOKS = {
 
 def git(folder: Path, *arguments: str, stdin: str = "") -> str:
     """Standard output of a git command in a folder; a `PerennialError` if it fails."""
-    # Inside a hook, git tells its children of the repository that the hook belongs to.
+    # Inside a hook, git sets variables that point at the repository of the hook.
     kept = {key: value for key, value in os.environ.items() if key not in _SET_BY_HOOKS}
     done = subprocess.run(
         ["git", "-C", str(folder), *arguments],

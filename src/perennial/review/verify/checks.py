@@ -20,7 +20,7 @@ from perennial.review.verify.uncommitted import find_uncommitted
 from perennial.runtime.checks import Check, CouldNotTell, Result
 from perennial.runtime.errors import PerennialError
 
-#: Codes that the command asks for by name.
+#: Codes that other code refers to.
 STALE, DIFFERENT = "PV002", "PV010"
 
 #: What `--quick` looks at in the working tree.
