@@ -71,7 +71,7 @@ def result(code: CheckCode, of: Sample, **limits: Any) -> Result:
 def findings(code: CheckCode, of: Sample, **limits: Any) -> list[str]:
     answer = result(code, of, **limits)
     assert answer.reason is None
-    return [detail.name for detail in answer.details]
+    return [detail.name for detail in answer.findings]
 
 
 @pytest.mark.parametrize("task", TARGETS)
@@ -243,7 +243,7 @@ def test_pl004_finds_held_out_rows_that_stand_in_train() -> None:
     of = sample(key=keys, kind=(CATEGORY, KIND))
     assert findings("PL004", repeated(of, validation=10, test=10)) == []
     answer = result("PL004", repeated(of, validation=10, test=11))
-    assert [(d.name, d.figure) for d in answer.details] == [("test", 11 / 200)]
+    assert [(d.name, d.figure) for d in answer.findings] == [("test", 11 / 200)]
     assert answer.stops
     assert findings("PL004", repeated(of, validation=11, test=200)) == ["validation", "test"]
     assert findings("PL004", repeated(of, validation=11, test=0), duplicates=0.1) == []
@@ -266,9 +266,9 @@ def with_times(method: str, held_out: datetime) -> Sample:
 def test_pl005_finds_training_rows_from_the_future(method: str) -> None:
     of = with_times(method, TIMES[589])
     answer = result("PL005", of)
-    assert [(d.name, d.figure) for d in answer.details] == [("test", 10 / 600)]
-    assert "10 training rows (1.67%) are later than its earliest" in answer.details[0].text
-    assert TIMES[589].isoformat() in answer.details[0].text
+    assert [(d.name, d.figure) for d in answer.findings] == [("test", 10 / 600)]
+    assert "10 training rows (1.67%) are later than its earliest" in answer.findings[0].text
+    assert TIMES[589].isoformat() in answer.findings[0].text
     # Only a split by time promised that there are none.
     assert answer.severity == ("error" if method == "time" else "warning")
     assert answer.stops == (method == "time")

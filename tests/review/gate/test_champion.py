@@ -60,11 +60,11 @@ def test_a_branch_of_the_tags_name_does_not_take_its_place(
     project.git("tag", "iris#prod#1")
     champion = project.git("rev-parse", "HEAD").strip()
     project.git("checkout", "--quiet", "-b", "iris#prod#1", "HEAD~1")
-    found = fetch_champion(
+    champion_files = fetch_champion(
         project.root, find_champion(project.root, "iris"), tmp_path / "copy", print
     )
-    assert (found.name, found.commit) == ("iris#prod#1", champion)
-    assert found.path("models/bundle").is_dir()
+    assert (champion_files.name, champion_files.commit) == ("iris#prod#1", champion)
+    assert champion_files.path("models/bundle").is_dir()
 
 
 def test_without_either_it_has_to_be_named(repository: Project) -> None:

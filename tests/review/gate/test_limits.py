@@ -18,7 +18,7 @@ OF_TASK = (*METRICS, Metric("bias", "zero", -math.inf, math.inf))
 
 
 @pytest.mark.parametrize(
-    ("floors", "values", "told"),
+    ("floors", "values", "expected"),
     [
         ({"roc_auc": 0.7}, VALUES, []),
         ({"roc_auc": 0.71}, VALUES, ["roc_auc 0.7000 lies below its floor 0.71"]),
@@ -28,12 +28,12 @@ OF_TASK = (*METRICS, Metric("bias", "zero", -math.inf, math.inf))
         ({"log_loss": 0.1}, VALUES, ["of log_loss, less is better: it goes under gate.ceilings"]),
     ],
 )
-def test_floors(floors: dict[str, float], values: dict[str, float], told: list[str]) -> None:
-    assert list(past_floors(floors, OF_TASK, values)) == told
+def test_floors(floors: dict[str, float], values: dict[str, float], expected: list[str]) -> None:
+    assert list(past_floors(floors, OF_TASK, values)) == expected
 
 
 @pytest.mark.parametrize(
-    ("ceilings", "values", "told"),
+    ("ceilings", "values", "expected"),
     [
         ({"log_loss": 0.4}, VALUES, []),
         ({"log_loss": 0.39}, VALUES, ["log_loss 0.4000 lies above its ceiling 0.39"]),
@@ -45,8 +45,10 @@ def test_floors(floors: dict[str, float], values: dict[str, float], told: list[s
         ({"roc_auc": 0.2}, VALUES, ["of roc_auc, more is better: it goes under gate.floors"]),
     ],
 )
-def test_ceilings(ceilings: dict[str, float], values: dict[str, float], told: list[str]) -> None:
-    assert list(past_ceilings(ceilings, OF_TASK, values)) == told
+def test_ceilings(
+    ceilings: dict[str, float], values: dict[str, float], expected: list[str]
+) -> None:
+    assert list(past_ceilings(ceilings, OF_TASK, values)) == expected
 
 
 def test_a_range_holds_its_ends_and_not_nan() -> None:
@@ -59,7 +61,7 @@ def test_a_range_holds_its_ends_and_not_nan() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("{marging: 0.1}", "marging: no such key"),
         ("{margin: -0.1}", "margin: "),
@@ -72,12 +74,12 @@ def test_a_range_holds_its_ends_and_not_nan() -> None:
         ("{reject_share: 0.1}", "reject_share: "),
     ],
 )
-def test_a_slip_in_the_policy_is_told(text: str, told: str, tmp_path: Path) -> None:
+def test_a_mistake_in_the_policy_is_reported(text: str, expected: str, tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(f"gate: {text}\n", encoding="utf-8")
     with pytest.raises(PerennialError) as refused:
         gate_params(path)
-    assert told in str(refused.value)
+    assert expected in str(refused.value)
 
 
 def test_no_policy_is_the_default_one(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from perennial.data import parquet
 from perennial.review.gate.looks import Judged, Looks, count_looks, distinct, judged_in
-from perennial.review.revision.checkout import md5
+from perennial.review.revision.hashes import md5
 from perennial.review.revision.revision import Revision
 from perennial.runtime.errors import PerennialError
 
@@ -70,15 +70,15 @@ stages:
 class TestLock:
     def test_model_and_test_set_are_read_from_the_outputs(self) -> None:
         assert judged_in(lock("a", "t")) == Judged("t", frozenset({"model a.dir"}))
-        found = judged_in(lock("a", "t", "s"))
-        assert found == Judged("t", frozenset({"model a.dir", "answers s to t"}))
+        judged = judged_in(lock("a", "t", "s"))
+        assert judged == Judged("t", frozenset({"model a.dir", "answers s to t"}))
 
     def test_the_projects_own_lock_is_read(self) -> None:
         text = (Path(__file__).parents[3] / "dvc.lock").read_text(encoding="utf-8")
-        found = judged_in(text)
-        assert found is not None
-        assert len(found.test) == 32
-        assert len(found.traces) == 2
+        judged = judged_in(text)
+        assert judged is not None
+        assert len(judged.test) == 32
+        assert len(judged.traces) == 2
 
     @pytest.mark.parametrize("text", ["", "schema: '2.0'\n", "<<<<<<< HEAD\n", "stages: 3\n"])
     def test_a_lock_without_a_model_records_none(self, text: str) -> None:

@@ -46,20 +46,20 @@ def test_no_line_is_wider_than_the_terminal() -> None:
 
 
 def test_strangers_text_makes_no_markup() -> None:
-    told = to_markdown(DOCUMENT)
-    assert not re.search(r"(?<!\\)<script|(?<!\\)\*\*bold|@somebody|(?<!\\)\[x\]", told)
+    markdown = to_markdown(DOCUMENT)
+    assert not re.search(r"(?<!\\)<script|(?<!\\)\*\*bold|@somebody|(?<!\\)\[x\]", markdown)
     # A pipe would open another column.
-    assert all(line.count("|") - line.count("\\|") in {0, 2, 3} for line in told.splitlines())
+    assert all(line.count("|") - line.count("\\|") in {0, 2, 3} for line in markdown.splitlines())
     assert "<script>" not in to_html(DOCUMENT)
 
 
 def test_a_long_table_is_cut_where_a_comment_would_be_refused() -> None:
     rows = [["x" * 100, str(number)] for number in range(5_000)]
-    told = to_markdown(Document("t", "l", [Section("s", table=Table(["a", "b"], rows))]))
-    assert len(told.encode()) < 60_000
-    assert f"… and {5_000 - MARKDOWN_ROWS} more." in told
+    markdown = to_markdown(Document("t", "l", [Section("s", table=Table(["a", "b"], rows))]))
+    assert len(markdown.encode()) < 60_000
+    assert f"… and {5_000 - MARKDOWN_ROWS} more." in markdown
     assert "4999" in to_html(Document("t", "l", [Section("s", table=Table(["a", "b"], rows))]))
 
 
-def test_figures_stand_to_the_right_and_words_to_the_left() -> None:
+def test_figures_are_aligned_right_and_words_left() -> None:
     assert "| --- | ---: |" in to_markdown(DOCUMENT)

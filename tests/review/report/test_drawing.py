@@ -50,7 +50,7 @@ def test_nothing_is_fetched() -> None:
         drawing.to_svg(chart(data={"url": "http://192.0.2.1/data.json"}))
 
 
-def test_without_what_draws_the_remedy_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_the_drawing_package_the_hint_installs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     drawing.refuse_without_drawing()
     monkeypatch.setitem(sys.modules, "vl_convert", None)
     with pytest.raises(PerennialError, match="vl-convert-python") as refused:

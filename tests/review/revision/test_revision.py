@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from perennial.review.revision.revision import NEEDED, at_commit, default_base, working_tree
+from perennial.review.revision.fetch import at_commit
+from perennial.review.revision.revision import NEEDED, default_base, working_tree
 from perennial.runtime.errors import PerennialError
 
 if TYPE_CHECKING:
@@ -28,22 +29,24 @@ def test_a_commit_is_copied_with_its_outputs_and_its_signature(
     at_home.write("models/bundle.sig", "signed")
     at_home.git("add", "--force", "models/bundle.sig")
     at_home.git("commit", "--quiet", "--message", "sign it")
-    found = at_commit(at_home.root, "HEAD", tmp_path / "copy")
-    assert found.absent == {}
+    revision = at_commit(at_home.root, "HEAD", tmp_path / "copy")
+    assert revision.absent == {}
     for name in NEEDED:
-        assert found.path(name).exists()
+        assert revision.path(name).exists()
     manifest = "models/bundle/manifest.json"
-    assert (found.folder / manifest).read_bytes() == (at_home.root / manifest).read_bytes()
-    assert str(found) == f"HEAD ({at_home.git('rev-parse', '--short=7', 'HEAD').strip()})"
+    assert (revision.folder / manifest).read_bytes() == (at_home.root / manifest).read_bytes()
+    assert str(revision) == f"HEAD ({at_home.git('rev-parse', '--short=7', 'HEAD').strip()})"
 
 
-def test_what_a_commit_lacks_is_told_when_it_is_asked_for(at_home: Project, tmp_path: Path) -> None:
-    found = at_commit(at_home.root, "HEAD~1", tmp_path / "copy")
-    assert "data/prepared/test.parquet" in found.absent
+def test_a_file_that_a_commit_lacks_is_named_when_it_is_needed(
+    at_home: Project, tmp_path: Path
+) -> None:
+    revision = at_commit(at_home.root, "HEAD~1", tmp_path / "copy")
+    assert "data/prepared/test.parquet" in revision.absent
     with pytest.raises(PerennialError) as refused:
-        found.path("data/prepared/test.parquet")
+        revision.path("data/prepared/test.parquet")
     assert str(refused.value).startswith("HEAD~1: data/prepared/test.parquet: ")
-    assert found.path("params.yaml").is_file()
+    assert revision.path("params.yaml").is_file()
 
 
 def test_the_working_tree_knows_which_stages_are_stale(at_home: Project) -> None:

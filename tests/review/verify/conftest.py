@@ -28,9 +28,9 @@ def verify(
     def ask(*arguments: str) -> tuple[int, dict[str, Any]]:
         capsys.readouterr()
         code = cli.main(["verify", "--json", *arguments])
-        said = capsys.readouterr()
-        assert said.out, said.err
-        report = json.loads(said.out)
+        printed = capsys.readouterr()
+        assert printed.out, printed.err
+        report = json.loads(printed.out)
         assert report["answer"] == {0: "yes", 1: "no", 2: "could not tell"}[code]
         return code, {check["code"]: check for check in report["checks"]} | {"report": report}
 

@@ -1,4 +1,4 @@
-"""Each check of the working tree: silent on a sound one, and found where it is broken."""
+"""Each check of the working tree: silent on a sound one, with a finding on a broken one."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ if TYPE_CHECKING:
 SOUND = {f"PV00{number}": "pass" for number in range(1, 9)} | {"PV004": "not applicable"}
 
 
-def statuses(told: dict[str, Any]) -> dict[str, str]:
-    return {code: check["status"] for code, check in told.items() if code != "report"}
+def statuses(checks: dict[str, Any]) -> dict[str, str]:
+    return {code: check["status"] for code, check in checks.items() if code != "report"}
 
 
 def stored(project: Project, path: str, folder: str = ".dvc/cache") -> Path:
     """Where an output, or a file of one, lies in a cache or a remote."""
-    from perennial.review.revision.checkout import Checkout, objects
+    from perennial.review.revision.checkout import Checkout
 
     checkout = Checkout(project.root)
     for stage in checkout.stages:
         for out in stage.outs:
-            for oid, below in objects(checkout, str(out.oid)):
+            for oid, below in checkout.objects(str(out.oid)):
                 if f"{out.path}/{below}".rstrip("/") == path:
                     return project.root / folder / "files/md5" / oid[:2] / oid[2:]
     raise AssertionError(f"nothing is stored of {path}")
@@ -45,11 +45,11 @@ def damage(project: Project, path: str) -> None:
 
 def test_a_sound_project_passes_and_is_left_as_it_was(project: Project, verify: Any) -> None:
     before = project.files()
-    code, told = verify("--quick")
+    code, checks = verify("--quick")
     assert code == 0
-    assert statuses(told) == SOUND
-    assert told["PV004"]["reason"] == "no remote is configured"
-    assert told["report"]["judged"] == "the working tree"
+    assert statuses(checks) == SOUND
+    assert checks["PV004"]["reason"] == "no remote is configured"
+    assert checks["report"]["judged"] == "the working tree"
     assert project.files() == before
     assert project.git("status", "--porcelain") == ""
 
@@ -59,9 +59,9 @@ def test_a_fresh_clone_is_sound_without_its_outputs(
 ) -> None:
     project.git("clone", "--quiet", str(project.root), str(tmp_path / "fresh"))
     monkeypatch.chdir(tmp_path / "fresh")
-    code, told = verify("--quick")
+    code, checks = verify("--quick")
     assert code == 0
-    assert statuses(told) == SOUND | {"PV005": "not applicable"}
+    assert statuses(checks) == SOUND | {"PV005": "not applicable"}
 
 
 def tear(project: Project) -> None:
@@ -75,7 +75,7 @@ def tear(project: Project) -> None:
     project.write("dvc.lock", text[:place] + text[place:].replace(before, "md5: " + "ab" * 16, 1))
 
 
-#: How to break a project, and what is then found: code, where, and words of what.
+#: How to break a project, and the findings then: code, where, and part of what.
 Break = Callable[["Project"], object]
 BROKEN: dict[str, tuple[Break, list[tuple[str, str, str]]]] = {
     "a dep too few": (
@@ -175,12 +175,21 @@ BROKEN: dict[str, tuple[Break, list[tuple[str, str, str]]]] = {
                             "    password = correct-horse\n[core]"),
         [("PV007", ".dvc/config, line 3", "a value for password")],
     ),
+    "source files that nobody ran": (
+        lambda p: (
+            p.write("src/perennial/learning/onnx/new.py", "NEW = 1\n"),
+            committed(p, "src/perennial/learning/search.py", "import", "import  "),
+        ),
+        [
+            ("PV002", "train", "src/perennial/learning is modified (onnx/new.py, search.py)"),
+        ],
+    ),
     "a checkout with CRLF": (
         lambda p: (p.root / "src/perennial/learning/pickling.py").write_bytes(
             (p.root / "src/perennial/learning/pickling.py").read_bytes().replace(b"\n", b"\r\n")
         ),
         [
-            ("PV002", "train", "src/perennial/learning is modified"),
+            ("PV002", "train", "src/perennial/learning is modified (pickling.py)"),
             ("PV008", "src/perennial/learning/pickling.py", "CRLF here, LF in git"),
         ],
     ),
@@ -193,19 +202,19 @@ def committed(project: Project, name: str, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_broken_project_is_told_by_code_place_and_remedy(
+def test_a_broken_project_is_reported_by_code_place_and_remedy(
     project: Project, verify: Any, case: str
 ) -> None:
     breaks, expected = BROKEN[case]
     breaks(project)
-    code, told = verify("--quick")
+    code, checks = verify("--quick")
     assert code == 1
-    assert statuses(told) == SOUND | {code: "finding" for code, _, _ in expected}
+    assert statuses(checks) == SOUND | {code: "finding" for code, _, _ in expected}
     for code, where, what in expected:
-        (found,) = told[code]["findings"]
-        assert found["where"].startswith(where)
-        assert what in found["what"]
-        assert told[code]["remedy"]
+        (finding,) = checks[code]["findings"]
+        assert finding["where"].startswith(where)
+        assert what in finding["what"]
+        assert checks[code]["remedy"]
 
 
 @pytest.mark.parametrize(
@@ -223,23 +232,23 @@ def test_a_broken_project_is_told_by_code_place_and_remedy(
         ("requirements/build.txt", "#", "##", "collect"),
     ],
 )  # fmt: skip
-def test_one_character_makes_the_commit_a_lie_and_its_stage_is_named(
+def test_one_changed_character_makes_its_stage_stale(
     project: Project, verify: Any, name: str, old: str, new: str, stage: str
 ) -> None:
-    """In the clone, before anything is run; the working tree is told the same."""
+    """In the clone, before anything is run; the working tree gives the same."""
     text = (project.root / name).read_text()
     project.write(name, text.replace(old, new, 1))
     project.commit("and no dvc repro")
-    code, told = verify("HEAD", "--environment", "current")
+    code, checks = verify("HEAD", "--environment", "current")
     assert code == 1
-    assert told["PV002"]["findings"][0]["where"] == stage
-    what = told["PV002"]["findings"][0]["what"]
+    assert checks["PV002"]["findings"][0]["where"] == stage
+    what = checks["PV002"]["findings"][0]["what"]
     assert what.startswith(name.removesuffix("/rows.csv"))
     if name == "params.yaml":
         key, _, value = old.partition(": ")
         assert f".{key}: " in what
         assert f"{value.strip('}')} before, " in what.replace('"', "")
-    assert "nothing was run" in told["PV010"]["reason"]
+    assert "nothing was run" in checks["PV010"]["reason"]
 
 
 class TestRemote:
@@ -265,39 +274,39 @@ class TestRemote:
             ("models/bundle/sample.json", "models/bundle"),
         ],
     )
-    def test_each_lacking_object_is_told(
+    def test_each_lacking_object_is_reported(
         self, project: Project, remote: Path, verify: Any, lost: str, path: str
     ) -> None:
         stored(project, lost, f"../{remote.name}").unlink()
-        code, told = verify("--quick")
+        code, checks = verify("--quick")
         assert code == 1
-        (found,) = told["PV004"]["findings"]
+        (finding,) = checks["PV004"]["findings"]
         name = path if lost == path else lost.removeprefix(f"{path}/")
-        assert found == {"where": path, "what": f"remote store lacks {name}"}
+        assert finding == {"where": path, "what": f"remote store lacks {name}"}
 
     def test_a_remote_that_does_not_answer_is_neither_yes_nor_no(
         self, project: Project, remote: Path, verify: Any
     ) -> None:
         assert remote.is_dir()
         project.edit(".dvc/config.local", "../../store", "http://127.0.0.1:9/store")
-        code, told = verify("--quick")
+        code, checks = verify("--quick")
         assert code == 2
-        assert told["PV004"]["status"] == "could not tell"
-        assert "remote store does not answer" in told["PV004"]["reason"]
+        assert checks["PV004"]["status"] == "could not tell"
+        assert "remote store does not answer" in checks["PV004"]["reason"]
 
-    def test_a_remote_without_a_default_is_told(
+    def test_a_remote_without_a_default_is_reported(
         self, project: Project, remote: Path, verify: Any
     ) -> None:
         assert remote.is_dir()
         project.edit(".dvc/config.local", "    remote = store\n", "    autostage = false\n")
-        code, told = verify("--quick")
+        code, checks = verify("--quick")
         assert code == 0
-        assert "dvc remote default" in told["PV004"]["reason"]
+        assert "dvc remote default" in checks["PV004"]["reason"]
 
 
-def test_who_holds_dvcs_lock_is_told(project: Project, verify: Any) -> None:
+def test_the_process_that_holds_dvcs_lock_is_named(project: Project, verify: Any) -> None:
     lock = {"write": {str(project.root / "data/raw"): {"pid": 1, "cmd": "dvc repro"}}}
     project.write(".dvc/tmp/rwlock", json.dumps(lock))
-    code, told = verify("--quick")
+    code, checks = verify("--quick")
     assert code == 2
-    assert "(PID 1): dvc repro" in told["PV002"]["reason"]
+    assert "(PID 1): dvc repro" in checks["PV002"]["reason"]

@@ -1,4 +1,4 @@
-"""A commit rebuilt from nothing: what is sound passes, and each lie is told by stage."""
+"""A commit rebuilt from nothing: a sound one passes, and each fault is reported by stage."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def remake(project: Project, name: str, text: str) -> None:
     project.commit()
 
 
-def findings(told: dict[str, Any], code: str) -> list[tuple[str, str]]:
-    return [(found["where"], found["what"]) for found in told[code].get("findings", [])]
+def findings(checks: dict[str, Any], code: str) -> list[tuple[str, str]]:
+    return [(finding["where"], finding["what"]) for finding in checks[code].get("findings", [])]
 
 
 def state(root: Path) -> dict[str, bytes]:
@@ -96,18 +96,18 @@ def test_a_sound_commit_passes_and_nothing_of_the_users_is_touched(
 ) -> None:
     project.write("rows.py", "raise SystemExit('the working tree is not what is judged')\n")
     before = state(project.root)
-    code, told = verify("HEAD", "--environment", "current")
+    code, checks = verify("HEAD", "--environment", "current")
     assert code == 0
-    assert {check["status"] for key, check in told.items() if key != "report"} <= {
+    assert {check["status"] for key, check in checks.items() if key != "report"} <= {
         "pass",
         "not applicable" if isinstance(trace.recording_shell(tmp_path / "probe"), str) else "pass",
     }
-    assert told["report"]["commit"] == project.git("rev-parse", "HEAD").strip()
+    assert checks["report"]["commit"] == project.git("rev-parse", "HEAD").strip()
     assert state(project.root) == before
     assert list((tmp_path / "temporary").iterdir()) == []
 
 
-def test_results_that_other_code_made_are_told_by_their_first_stage(
+def test_results_of_other_code_are_reported_from_the_first_stage(
     project: Project, verify: Any
 ) -> None:
     """Everything committed agrees with everything else; only running it again tells."""
@@ -115,17 +115,17 @@ def test_results_that_other_code_made_are_told_by_their_first_stage(
     project.write("total.txt", "7\n")
     project.dvc("commit", "--quiet", "--force")
     project.commit("a better total")
-    code, told = verify("--environment", "current")
+    code, checks = verify("--environment", "current")
     assert code == 1
-    assert told["PV002"]["status"] == "pass"
-    assert findings(told, "PV010") == [
+    assert checks["PV002"]["status"] == "pass"
+    assert findings(checks, "PV010") == [
         ("rows", "rows.json: [2]: 4 before, 3 now"),
         ("total", 'total.txt: 1 of 2 lines, first line 1: "7" before, "6" now'),
     ]
-    assert told["report"]["first_stage_that_differs"] == "rows"
+    assert checks["report"]["first_stage_that_differs"] == "rows"
 
 
-def test_a_recorded_output_that_nobody_has_is_told_by_its_hashes(
+def test_a_recorded_output_that_is_stored_nowhere_is_reported_by_its_hashes(
     project: Project, verify: Any
 ) -> None:
     project.write("rows.json", "[3, 2, 1]")
@@ -134,28 +134,28 @@ def test_a_recorded_output_that_nobody_has_is_told_by_its_hashes(
     for stored in (project.root / ".dvc/cache").rglob("*"):
         if stored.is_file() and stored.read_bytes() == b"[3, 2, 1]":
             stored.unlink()
-    code, told = verify("--environment", "current")
+    code, checks = verify("--environment", "current")
     assert code == 1
-    ((stage, what),) = findings(told, "PV010")
+    ((stage, what),) = findings(checks, "PV010")
     assert stage == "rows"
     assert what.endswith("the recorded one is not here")
 
 
 @needs_strace
-def test_files_that_no_audit_hook_sees_and_dvc_yaml_does_not_declare_are_told(
+def test_undeclared_files_that_no_audit_hook_sees_are_reported(
     project: Project, verify: Any
 ) -> None:
     remake(project, "rows.py", ROWS + "import os\nos.system('cat hidden.txt > hidden.log')\n")
     mine = project.root / "hidden.txt"
     remake(project, "total.py", TOTAL + f"open({str(mine)!r}).read()\n")
-    code, told = verify("--environment", "current")
+    code, checks = verify("--environment", "current")
     assert code == 1
-    assert findings(told, "PV011") == [
+    assert findings(checks, "PV011") == [
         ("rows", "it writes hidden.log"),
         ("rows", "it reads hidden.txt"),
         ("total", f"it reads, in the checkout that the clone was made of, {mine}"),
     ]
-    assert told["PV010"]["status"] == "pass"
+    assert checks["PV010"]["status"] == "pass"
 
 
 def test_without_strace_the_check_is_not_applicable(
@@ -165,8 +165,8 @@ def test_without_strace_the_check_is_not_applicable(
     assert "no strace" in str(trace.recording_shell(tmp_path / "records"))
     (tmp_path / "strace").write_text("#!/bin/sh\necho 'Operation not permitted' >&2\nexit 1\n")
     (tmp_path / "strace").chmod(0o755)
-    said = trace.recording_shell(tmp_path / "records")
-    assert said == "strace cannot trace here: Operation not permitted"
+    output = trace.recording_shell(tmp_path / "records")
+    assert output == "strace cannot trace here: Operation not permitted"
 
 
 def test_a_stage_that_needs_what_was_never_shared_fails_by_name(
@@ -174,27 +174,27 @@ def test_a_stage_that_needs_what_was_never_shared_fails_by_name(
 ) -> None:
     project.write("unshared.txt", "mine\n")
     remake(project, "total.py", TOTAL + "open('unshared.txt')\n")
-    code, told = verify("--environment", "current")
+    code, checks = verify("--environment", "current")
     assert code == 1
-    ((stage, said),) = findings(told, "PV009")
+    ((stage, output),) = findings(checks, "PV009")
     assert stage == "total"
-    assert "FileNotFoundError" in said
-    assert "unshared.txt" in said
-    assert told["PV010"]["status"] == "not applicable"
+    assert "FileNotFoundError" in output
+    assert "unshared.txt" in output
+    assert checks["PV010"]["status"] == "not applicable"
 
 
 def test_one_raw_value_that_dvc_keeps_names_the_stage_and_the_commit_before_stays_sound(
     project: Project, verify: Any
 ) -> None:
     project.write("numbers.txt", "1\n2\n4\n")
-    code, told = verify("--quick")
+    code, checks = verify("--quick")
     assert code == 1
-    assert findings(told, "PV002") == [("numbers.txt.dvc", "numbers.txt is modified")]
+    assert findings(checks, "PV002") == [("numbers.txt.dvc", "numbers.txt is modified")]
     project.dvc("add", "--quiet", "numbers.txt")
     project.commit("another value, and no dvc repro")
-    code, told = verify("--environment", "current")
+    code, checks = verify("--environment", "current")
     assert code == 1
-    assert findings(told, "PV002") == [("rows", "numbers.txt is modified")]
+    assert findings(checks, "PV002") == [("rows", "numbers.txt is modified")]
     assert verify("HEAD~1", "--environment", "current")[0] == 0
 
 
@@ -244,12 +244,12 @@ class TestData:
         assert stored.exists() == damaged
 
     @pytest.mark.usefixtures("verify")
-    def test_from_nowhere(self, stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_in_neither(self, stored: Path, capsys: pytest.CaptureFixture[str]) -> None:
         stored.unlink()
         assert cli.main(["verify", "--environment", "current"]) == 2
-        said = capsys.readouterr().err
-        assert "numbers.txt.dvc: data from outside are neither in the cache nor in the" in said
-        assert "hint: dvc pull" in said
+        output = capsys.readouterr().err
+        assert "numbers.txt.dvc: data from outside are neither in the cache nor in the" in output
+        assert "hint: dvc pull" in output
 
 
 class TestEnvironment:
@@ -273,7 +273,7 @@ class TestEnvironment:
         assert Path(folder, "requirements/build.txt").read_text() == "# nothing\n"
 
     @pytest.mark.usefixtures("verify")
-    def test_a_commit_without_a_script_cannot_be_told(
+    def test_a_commit_without_a_script_could_not_tell(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert cli.main(["verify"]) == 2
@@ -291,19 +291,19 @@ class TestEnvironment:
 
 @pytest.mark.usefixtures("verify")
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "output"),
     [
         (["v9"], "v9: git knows no such revision"),
         (["--quick", "HEAD"], "--quick judges the working tree"),
         (["--keep", "src"], "src: it exists already"),
     ],
 )
-def test_a_slip_is_told_in_a_line(
-    project: Project, capsys: pytest.CaptureFixture[str], arguments: list[str], said: str
+def test_a_wrong_argument_is_reported_in_a_line(
+    project: Project, capsys: pytest.CaptureFixture[str], arguments: list[str], output: str
 ) -> None:
     (project.root / "src").mkdir()
     assert cli.main(["verify", *arguments]) == 2
-    assert said in capsys.readouterr().err
+    assert output in capsys.readouterr().err
 
 
 def test_outside_a_project_it_cannot_tell(
@@ -321,10 +321,12 @@ def test_people_read_the_answer_last_and_find_the_clone_where_they_wanted_it(
     project.commit()
     kept = project.root.parent / "kept"
     assert cli.main(["verify", "--keep", str(kept)]) == 1
-    said = capsys.readouterr().out
-    assert "PV002 a stale dvc.lock: FOUND\n  - rows: rows.py is modified\n  hint: dvc repro" in said
-    assert "  more: docs/verify.md#pv002\n" in said
-    assert said.splitlines()[-1].startswith("no: 1 finding, commit ")
+    output = capsys.readouterr().out
+    assert (
+        "PV002 a stale dvc.lock: FOUND\n  - rows: rows.py is modified\n  hint: dvc repro" in output
+    )
+    assert "  more: docs/verify.md#pv002\n" in output
+    assert output.splitlines()[-1].startswith("no: 1 finding, commit ")
     assert (kept / "tree/rows.py").read_text().endswith("# a note\n")
 
 
@@ -350,7 +352,7 @@ def test_an_interrupted_one_leaves_no_process_and_no_folder(
         assert len(list(folder.iterdir())) == 1
         process.send_signal(signal.SIGTERM)
         assert reading.read() == "", "the stage has ended"
-    said, _ = process.communicate()
+    output, _ = process.communicate()
     assert process.returncode == 130
-    assert "verify: interrupted" in said
+    assert "verify: interrupted" in output
     assert list(folder.iterdir()) == []

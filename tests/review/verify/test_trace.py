@@ -1,4 +1,4 @@
-"""What strace wrote is read right, and only what a stage should have declared is told."""
+"""strace's records are read right, and only undeclared files are reported."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from perennial.review.revision.checkout import Stage, Tracked
+from perennial.review.revision.pipeline import Stage, Tracked
 from perennial.review.verify.trace import Access, parsed, undeclared
 
 ROOT = Path("/somewhere/tree")
@@ -41,7 +41,7 @@ def test_a_line_gives_one_access(line: str, path: str, is_writing: bool) -> None
     assert list(parsed([line + "\n"])) == [Access(path, is_writing)]
 
 
-def test_a_name_without_a_folder_is_taken_from_where_the_process_stands() -> None:
+def test_a_relative_name_is_taken_from_the_processs_folder() -> None:
     lines = [
         'openat(AT_FDCWD</a/b>, "c", O_RDONLY) = 3</a/b/c>',
         'rename("c", "d") = 0',
@@ -86,7 +86,7 @@ def test_what_is_declared_or_outside_is_allowed(path: str, mode: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "mode", "told"),
+    ("path", "mode", "expected"),
     [
         ("src/other.py", "r", ("src/other.py", "reads")),
         ("src/__pycache__/other.cpython-311.pyc", "r", ("src/other.py", "reads")),
@@ -99,8 +99,8 @@ def test_what_is_declared_or_outside_is_allowed(path: str, mode: str) -> None:
         ("models/.other.4711.new.partial", "w", ("models/other", "writes")),
     ],
 )
-def test_all_else_is_told(path: str, mode: str, told: tuple[str, str]) -> None:
-    assert undeclared(STAGE, [opened(path, mode)] * 2, ROOT) == [told]
+def test_any_other_file_is_undeclared(path: str, mode: str, expected: tuple[str, str]) -> None:
+    assert undeclared(STAGE, [opened(path, mode)] * 2, ROOT) == [expected]
 
 
 def test_writing_weighs_more_than_reading() -> None:

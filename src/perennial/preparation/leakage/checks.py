@@ -1,182 +1,125 @@
-"""Every check, run; and what they said."""
+"""Every leakage check, run on prepared rows.
+
+To add one: a module here with its function, an entry in `CHECKS`, its code in `CheckCode`
+(`params/prepare.py`), and its section in `docs/checks.md`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any
 
 from perennial.params.prepare import Checks
 from perennial.preparation.leakage.constants import find_constant, find_empty
 from perennial.preparation.leakage.copies import find_copies
-from perennial.preparation.leakage.definition import Check, Detail, NotApplicable, Sample, Severity
+from perennial.preparation.leakage.definition import LeakageCheck, Sample
 from perennial.preparation.leakage.determination import find_determining
 from perennial.preparation.leakage.duplicates import find_duplicates
 from perennial.preparation.leakage.future import find_future
 from perennial.preparation.leakage.identifiers import find_identifiers
+from perennial.runtime import checks
 from perennial.runtime.errors import PerennialError, listed
 
-Status = Literal["pass", "finding", "not applicable"]
-
 #: Every check, in the order of the report.
-CHECKS: tuple[Check, ...] = (
-    Check(
+CHECKS: tuple[LeakageCheck, ...] = (
+    LeakageCheck(
         "PL001",
         "the target copied into a feature",
-        "error",
         "give the column role ignored: it will not be known when the model is asked",
         find_copies,
     ),
-    Check(
+    LeakageCheck(
         "PL002",
         "a feature that nearly determines the target",
-        "error",
         "find out when the value becomes known; if only with the target, give it role ignored",
         find_determining,
     ),
-    Check(
+    LeakageCheck(
         "PL003",
         "a feature that identifies the row",
-        "error",
         "give the column role id or ignored; a quantity in whole numbers is of type number",
         find_identifiers,
     ),
-    Check(
+    LeakageCheck(
         "PL004",
         "held-out rows that stand in train",
-        "error",
         "remove repeated rows at the source, or split by group so that copies stay together",
         find_duplicates,
     ),
-    Check(
+    LeakageCheck(
         "PL005",
         "training rows from the future of held-out rows",
-        "error",
         "split by time; if it is, name the periods so that their names sort in time order",
         find_future,
-        lenient=frozenset({"random", "id", "group"}),
+        warns_under=frozenset({"random", "id", "group"}),
     ),
-    Check(
+    LeakageCheck(
         "PC001",
         "a constant feature",
-        "warning",
         "give the column role ignored, or check how it is made",
         find_constant,
+        severity="warning",
     ),
-    Check(
+    LeakageCheck(
         "PC002",
         "a feature that is always missing",
-        "warning",
         "give the column role ignored, or check that the source still fills it",
         find_empty,
+        severity="warning",
     ),
 )
 
 
 @dataclass(frozen=True)
-class Result:
-    """What a check said.
+class Result(checks.Result):
+    """A check's answer, weighed by how rows are split and by what `prepare.checks` accepts."""
 
-    Parameters
-    ----------
-    check : Check
-        The check.
-    severity : "error" or "warning"
-        How much a finding weighs under this split.
-    details : tuple of Detail
-        What was found.
-    reason : str or None
-        Why the check is not applicable, if it is not.
-    accepted : bool
-        Whether `prepare.checks.accept` names it.
-    """
-
-    check: Check
-    severity: Severity
-    details: tuple[Detail, ...]
-    reason: str | None
-    accepted: bool
+    is_lenient: bool = False
+    accepted: bool = False
 
     @property
-    def status(self) -> Status:
-        """The answer in a word or two."""
-        if self.reason is not None:
-            return "not applicable"
-        return "finding" if self.details else "pass"
+    def severity(self) -> checks.Severity:
+        """How much a finding weighs under this split."""
+        return "warning" if self.is_lenient else self.check.severity
 
     @property
     def stops(self) -> bool:
         """Whether the stage must not go on."""
-        return bool(self.details) and self.severity == "error" and not self.accepted
-
-    def __str__(self) -> str:
-        found = "; ".join(f"{detail.name}: {detail.text}" for detail in self.details)
-        return f"{self.check.code} {self.check.title}: {self.reason or found or 'nothing found'}"
+        return super().stops and not self.accepted
 
     def record(self) -> dict[str, Any]:
-        """Turn it into a JSON value."""
-        told: dict[str, Any] = {
-            "code": self.check.code,
-            "title": self.check.title,
-            "severity": self.severity,
-            "status": self.status,
-        }
-        if self.reason is not None:
-            told["reason"] = self.reason
-        if self.details:
-            told["accepted"] = self.accepted
-            told["remedy"] = self.check.remedy
-            told["details"] = [asdict(detail) for detail in self.details]
-        return told
+        """Turn it into a JSON value of `metrics/data.json`."""
+        record = super().record()
+        del record["page"]
+        if self.findings:
+            record["accepted"] = self.accepted
+            record["details"] = record.pop("findings")
+        return record
 
 
 def run_checks(sample: Sample, limits: Checks) -> list[Result]:
-    """Run every check.
-
-    Parameters
-    ----------
-    sample : Sample
-        The sides.
-    limits : Checks
-        The limits, and the codes that are accepted.
-
-    Returns
-    -------
-    list of Result
-        One for each of `CHECKS`, in order.
-    """
-    return [_run(check, sample, limits) for check in CHECKS]
+    """Run every check, in the order of `CHECKS`."""
+    return [
+        Result(
+            check,
+            check.run(sample, limits),
+            is_lenient=sample.method in check.warns_under,
+            accepted=check.code in limits.accept,
+        )
+        for check in CHECKS
+    ]
 
 
 def refuse_findings(results: Iterable[Result]) -> None:
-    """Stop on findings of severity error that are not accepted.
-
-    Parameters
-    ----------
-    results : iterable of Result
-        What the checks said.
-
-    Raises
-    ------
-    PerennialError
-        With every such finding, its figures, its remedy, and how to accept it.
-    """
+    """Refuse findings of severity error that are not accepted, all in one `PerennialError`."""
     stopping = [result for result in results if result.stops]
     if stopping:
         codes = ", ".join(result.check.code for result in stopping)
-        found = listed(f"{result}\n    remedy: {result.check.remedy}" for result in stopping)
+        findings = listed(f"{result}\n    remedy: {result.check.remedy}" for result in stopping)
         raise PerennialError(
-            f"leakage: a model trained on these rows would look better than it is:{found}",
+            f"leakage: a model trained on these rows would look better than it is:{findings}",
             where="data/prepared",
             hint="follow the remedies (docs/checks.md); or, where a finding is right as it is, "
             f"set prepare.checks.accept: [{codes}] in params.yaml",
         )
-
-
-def _run(check: Check, sample: Sample, limits: Checks) -> Result:
-    found = check.find(sample, limits)
-    severity: Severity = "warning" if sample.method in check.lenient else check.severity
-    accepted = check.code in limits.accept
-    if isinstance(found, NotApplicable):
-        return Result(check, severity, (), found.reason, accepted)
-    return Result(check, severity, tuple(found), None, accepted)

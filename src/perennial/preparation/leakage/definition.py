@@ -1,17 +1,16 @@
-"""What a check is, what it looks at and what it may find."""
+"""What the leakage checks look at, and what they find."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
 
 import pandas as pd
 
 from perennial.data.contract import Contract
-from perennial.params.prepare import CheckCode, Checks
+from perennial.params.prepare import Checks
+from perennial.runtime.checks import Check, NotApplicable
 
-Severity = Literal["error", "warning"]
+__all__ = ["Detail", "LeakageCheck", "NotApplicable", "Sample"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,59 +32,19 @@ class Sample:
 
 @dataclass(frozen=True)
 class Detail:
-    """One column, or one side, that a check found something in.
-
-    Parameters
-    ----------
-    name : str
-        The column or the side.
-    figure : float
-        What was measured.
-    text : str
-        The figure in words.
-    """
+    """A finding: the column or the side, what was measured, and the figure in words."""
 
     name: str
     figure: float
     text: str
 
-
-@dataclass(frozen=True)
-class NotApplicable:
-    """Why a check has no answer.
-
-    Parameters
-    ----------
-    reason : str
-        What it lacks.
-    """
-
-    reason: str
+    def __str__(self) -> str:
+        return f"{self.name}: {self.text}"
 
 
 @dataclass(frozen=True)
-class Check:
-    """One check.
+class LeakageCheck(Check[[Sample, Checks]]):
+    """A check of prepared rows."""
 
-    Parameters
-    ----------
-    code : str
-        Its name for good.
-    title : str
-        What a finding means.
-    severity : "error" or "warning"
-        Whether a finding stops the stage.
-    remedy : str
-        What to do about a finding.
-    find : callable
-        The details of a finding, none for a pass.
-    lenient : set of str
-        Split methods under which an error is a warning only.
-    """
-
-    code: CheckCode
-    title: str
-    severity: Severity
-    remedy: str
-    find: Callable[[Sample, Checks], list[Detail] | NotApplicable]
-    lenient: frozenset[str] = frozenset()
+    warns_under: frozenset[str] = frozenset()
+    """Split methods under which an error is a warning only."""

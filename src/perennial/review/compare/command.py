@@ -21,7 +21,7 @@ from perennial.review.paired.evidence import gather
 from perennial.review.params.compare import compare_params
 from perennial.review.report.document import print_text, to_html, to_markdown
 from perennial.review.report.drawing import HINT, can_draw, refuse_without_drawing, to_svg, write
-from perennial.review.revision.rebuilt import revision_at
+from perennial.review.revision.fetch import revision_at
 from perennial.review.revision.revision import Absent, Revision, default_base, working_tree
 from perennial.runtime.errors import PerennialError
 from perennial.runtime.progress import Progress
@@ -106,7 +106,7 @@ def compare(
         progress.begin("reading both revisions")
 
         def read(name: str, into: Path) -> Revision:
-            return revision_at(repository, name, into, rebuild=rebuild, tell=progress.begin)
+            return revision_at(repository, name, into, rebuild=rebuild, report=progress.begin)
 
         old = read(base, ground / "base")
         new = read(head, ground / "head") if head else working_tree(repository)

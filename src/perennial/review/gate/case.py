@@ -1,6 +1,6 @@
-"""The case that the rules judge: two revisions, the policy, and what is computed from their files.
+"""The subject of the rules: two revisions, the policy, and figures computed from their files.
 
-Nothing here comes from a report. The head's bundle answers the head's test rows again.
+No figure comes from a report: the head's bundle answers the head's test rows again.
 """
 
 from __future__ import annotations
@@ -34,53 +34,38 @@ SINGLE_ROWS = 20
 
 
 class NoFigure(PerennialError):
-    """There is nothing to compute, or what was computed is no number: that fails."""
+    """A figure cannot be computed, or is no number: the rule fails."""
 
 
 @dataclass(frozen=True)
 class Own:
-    """What the head's model answers to its own test rows.
-
-    Attributes
-    ----------
-    metrics : tuple of Metric
-        Those of its task.
-    values : dict
-        By metric; one that has no value on these rows is absent.
-    rows : int
-        How many there are.
-    seconds, seconds_of_one : float
-        What all rows took at once, and the median of single ones. Facts of this machine.
-    """
+    """What the head's model answers to its own test rows."""
 
     metrics: tuple[Metric, ...]
+    """Those of its task."""
     values: dict[str, float]
+    """By metric, without those that have no value on these rows."""
     rows: int
     seconds: float
+    """The time for all rows at once, on this machine."""
     seconds_of_one: float
+    """The median time for single rows."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """All that a rule may look at; what costs is computed when it is first asked for.
-
-    Parameters
-    ----------
-    head, champion : Revision
-        The model that is judged, and the one in whose place it may come.
-    policy : Gate
-        The head's section `gate`.
-    looks : Looks
-        How worn the head's test set is.
-    allow_unchanged : bool
-        Whether a head with the champion's own bundle is no reason to refuse it.
-    """
+    """All that a rule may look at, computed when it is first needed."""
 
     head: Revision
+    """The model that is judged."""
     champion: Revision
+    """The model that it may replace."""
     policy: Gate
+    """The head's section `gate`."""
     looks: Looks
+    """How worn the head's test set is."""
     allow_unchanged: bool = False
+    """Whether the champion's own bundle is accepted as the head's."""
 
     @property
     def level(self) -> float:
@@ -116,8 +101,7 @@ class Case:
     def answers(self) -> Answers:
         """Both models' answers to the same rows."""
         answers = _of_numbers(lambda: ask_both(self.head, self.champion))
-        # The policy says which slices are judged. What `evaluate` reports is another matter, and
-        # would hide them from it.
+        # The policy says which slices are judged: `evaluate` may report fewer.
         least = {"slice_min_rows": self.policy.slice_min_rows}
         evaluated = answers.params.evaluate.model_copy(update=least)
         return replace(answers, params=answers.params.model_copy(update={"evaluate": evaluated}))
@@ -128,7 +112,7 @@ class Case:
         return _of_numbers(lambda: gather(self.answers, self.compare))
 
     def report(self, name: str) -> Any:
-        """Read a report of the head, which is a claim to be checked and nothing more."""
+        """Read a report of the head: a claim to be checked."""
         try:
             return jsonfile.read(self.head.path(name))
         except ValueError as error:
@@ -154,18 +138,7 @@ class Case:
 
 
 def digest_of(revision: Revision) -> str:
-    """Read the digest that a revision's bundle goes by.
-
-    Parameters
-    ----------
-    revision : Revision
-        Whose bundle.
-
-    Returns
-    -------
-    str
-        SHA-256 over its content, as the manifest has it and `load_bundle` checks it.
-    """
+    """SHA-256 of a revision's bundle, as its manifest has it and `load_bundle` checks it."""
     try:
         return str(jsonfile.read(revision.path("models/bundle") / "manifest.json")["sha256"])
     except (OSError, ValueError, KeyError, TypeError):
@@ -179,6 +152,6 @@ def _of_numbers(compute: Callable[[], Value]) -> Value:
         return compute()
     except PerennialError:
         raise
-    # Scorers refuse NaN, infinities and what is no probability.
+    # Scorers refuse NaN, infinities and numbers that are no probability.
     except ValueError as error:
         raise NoFigure(f"an answer is no figure: {error}") from None

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from perennial.review.revision.checkout import git
-from perennial.review.revision.rebuilt import revision_at
+from perennial.review.revision.fetch import revision_at
+from perennial.review.revision.git import git
 from perennial.review.revision.revision import MAIN, Revision, branch_ref, resolve
 from perennial.runtime.errors import PerennialError
 
@@ -17,25 +17,7 @@ STAGE = "prod"
 
 
 def find_champion(repository: Path, name: str) -> str:
-    """Find the revision that the champion stands at.
-
-    Parameters
-    ----------
-    repository : Path
-        The checkout.
-    name : str
-        The model's, as `export.name` has it.
-
-    Returns
-    -------
-    str
-        The tag that assigns it to production, where one does; else main.
-
-    Raises
-    ------
-    PerennialError
-        If there is neither.
-    """
+    """The full name of the tag that assigns a model to production, else of the main branch."""
     tag = assigned(git(repository, "tag", "--list", f"{name}#*").splitlines(), name, STAGE)
     if tag is not None:
         return f"refs/tags/{tag}"
@@ -53,55 +35,26 @@ def find_champion(repository: Path, name: str) -> str:
 
 
 def assigned(tags: list[str], name: str, stage: str) -> str | None:
-    """Read GTO's tags: the last word on who holds a stage.
+    """The one of GTO's tags that assigns a version to a stage now, if any does.
 
     ``NAME#STAGE#N`` assigns the version at its commit, ``NAME#STAGE!#N`` takes that back, and the
-    highest N is the last word.
+    highest N counts.
 
-    Parameters
-    ----------
-    tags : list of str
-        Names of tags.
-    name, stage : str
-        Of the model, and of the stage.
-
-    Returns
-    -------
-    str or None
-        The tag; None where nobody holds the stage.
-
-    Examples
-    --------
     >>> assigned(["late#prod#2", "late#prod#10", "late#dev#11"], "late", "prod")
     'late#prod#10'
     >>> assigned(["late#prod#2", "late#prod!#3"], "late", "prod")
     """
     form = re.compile(rf"{re.escape(name)}#{re.escape(stage)}(!?)#([1-9][0-9]*)")
-    words = [(int(found[2]), not found[1], tag) for tag in tags if (found := form.fullmatch(tag))]
-    if not words:
+    events = [(int(m[2]), not m[1], tag) for tag in tags if (m := form.fullmatch(tag))]
+    if not events:
         return None
-    _, is_assignment, tag = max(words)
+    _, is_assignment, tag = max(events)
     return tag if is_assignment else None
 
 
-def fetch_champion(repository: Path, rev: str, into: Path, tell: Callable[[str], None]) -> Revision:
-    """Bring the champion's files, rebuilt where they lie in neither cache nor remote.
-
-    Parameters
-    ----------
-    repository : Path
-        The checkout.
-    rev : str
-        Of `find_champion`, or the user's own.
-    into : Path
-        An empty folder for them.
-    tell : callable
-        Is given a line as a rebuild proceeds.
-
-    Returns
-    -------
-    Revision
-        With what could not be had in `absent`.
-    """
+def fetch_champion(
+    repository: Path, rev: str, into: Path, report: Callable[[str], None]
+) -> Revision:
+    """Get the champion's files into an empty folder, rebuilt where no cache or remote has them."""
     name = re.sub("^refs/(tags|heads|remotes)/", "", rev)
-    return replace(revision_at(repository, rev, into, tell=tell), name=name)
+    return replace(revision_at(repository, rev, into, report=report), name=name)

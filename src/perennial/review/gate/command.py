@@ -6,7 +6,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from perennial.review.gate.report import REPORT, claims_otherwise, to_document
+from perennial.review.gate.report import REPORT, differences_of, to_document
 from perennial.review.gate.verdict import Verdict, judge
 from perennial.review.report.document import print_text, to_markdown
 from perennial.review.revision.checkout import Checkout
@@ -42,29 +42,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--allow-unchanged",
         action="store_true",
-        help="let the champion's own bundle be, as where only documents change",
+        help="accept the champion's own bundle, as where only documents change",
     )
     aim = parser.add_mutually_exclusive_group()
     aim.add_argument("--check", action="store_true", help=f"check {REPORT}; write nothing")
     aim.add_argument("--out", metavar="FILE", type=Path, help="write the verdict there")
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--json", action="store_true", help="tell it to programs")
-    form.add_argument("--md", action="store_true", help="tell it in Markdown, for a pull request")
+    form.add_argument("--json", action="store_true", help="report as JSON")
+    form.add_argument("--md", action="store_true", help="report in Markdown, for a pull request")
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge, tell, and write or check the verdict.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        Of `add_arguments`.
-
-    Returns
-    -------
-    int
-        0 pass, 1 fail, 2 could not tell.
-    """
+    """Judge, print, and write or check the verdict: 0 pass, 1 fail, 2 could not tell."""
     checkout = Checkout(Path.cwd())
     verdict = judge(
         checkout.root,
@@ -72,9 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
         arguments.champion,
         allow_unchanged=arguments.allow_unchanged,
     )
-    tell(verdict, arguments)
+    if arguments.json:
+        print(jsonfile.dumps(verdict.record()), end="")
+    elif arguments.md:
+        print(to_markdown(to_document(verdict)), end="")
+    else:
+        print_text(to_document(verdict))
     if arguments.check:
-        return _checked(checkout, arguments.head, verdict)
+        return _check(checkout, arguments.head, verdict)
     is_default = arguments.head is None and arguments.champion is None
     place = arguments.out or (checkout.root / REPORT if is_default else None)
     if place is not None:
@@ -83,11 +77,11 @@ def run(arguments: argparse.Namespace) -> int:
     return verdict.code
 
 
-def _checked(checkout: Checkout, head: str | None, verdict: Verdict) -> int:
-    found = claims_otherwise(_recorded(checkout, head), verdict)
-    for line in found:
+def _check(checkout: Checkout, head: str | None, verdict: Verdict) -> int:
+    differences = differences_of(_recorded(checkout, head), verdict)
+    for line in differences:
         print(f"perennial gate: {REPORT}: {line}", file=sys.stderr)
-    return 1 if found else verdict.code
+    return 1 if differences else verdict.code
 
 
 def _recorded(checkout: Checkout, head: str | None) -> bytes | None:
@@ -98,15 +92,3 @@ def _recorded(checkout: Checkout, head: str | None) -> bytes | None:
         return checkout.git("show", f"{head}:{checkout.prefix}{REPORT}").encode()
     except PerennialError:
         return None
-
-
-def tell(verdict: Verdict, arguments: argparse.Namespace) -> None:
-    """Print a verdict."""
-    if arguments.json:
-        print(jsonfile.dumps(verdict.record()), end="")
-        return
-    document = to_document(verdict)
-    if arguments.md:
-        print(to_markdown(document), end="")
-        return
-    print_text(document)

@@ -1,4 +1,4 @@
-"""Rules on the model by itself: floors, ceilings and ranges of the policy."""
+"""Rules on the model alone: floors, ceilings and ranges of the policy."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 from perennial.evaluation.metrics.definition import Metric
 from perennial.review.gate.case import Case, NoFigure
-from perennial.review.gate.definition import Answer
-from perennial.review.gate.reports import SIDES, data_figures
+from perennial.review.gate.claims import SIDES, data_figures
 from perennial.review.params.gate import Range
+from perennial.runtime.checks import Answer, Failure, NotApplicable, Pass
 
 CALIBRATION = "calibration_error"
 
 
 def judge_limits(case: Case) -> Answer:
-    """Judge the head's metrics by `gate.floors` and `gate.ceilings`."""
+    """Whether the head's metrics keep `gate.floors` and `gate.ceilings`."""
     floors, ceilings = case.policy.floors, case.policy.ceilings
     if not floors and not ceilings:
-        return Answer("not applicable", "the policy names no floor and no ceiling")
+        return NotApplicable("the policy names no floor and no ceiling")
     breaches = [
         *past_floors(floors, case.own.metrics, case.own.values),
         *past_ceilings(ceilings, case.own.metrics, case.own.values),
@@ -26,30 +26,15 @@ def judge_limits(case: Case) -> Answer:
     values = {name: case.own.values.get(name) for name in sorted({*floors, *ceilings})}
     figures = {"floors": floors, "ceilings": ceilings, "values": values}
     if breaches:
-        return Answer("fail", "; ".join(breaches), figures)
-    told = ", ".join(f"{name} {value:.4f}" for name, value in values.items() if value is not None)
-    return Answer("pass", told, figures)
+        return Failure("; ".join(breaches), figures)
+    kept = ", ".join(f"{name} {value:.4f}" for name, value in values.items() if value is not None)
+    return Pass(kept, figures)
 
 
 def past_floors(
     floors: Mapping[str, float], metrics: Sequence[Metric], values: Mapping[str, float]
 ) -> Iterator[str]:
-    """Find metrics below their floors.
-
-    Parameters
-    ----------
-    floors : dict
-        The least that is allowed, by metric.
-    metrics : sequence of Metric
-        Those that the task has.
-    values : dict
-        By metric.
-
-    Yields
-    ------
-    str
-        A sentence for each that lies below, has no value, or is better when it is lower.
-    """
+    """A sentence for each metric below its floor, without a value, or better when lower."""
     directions = {metric.name: metric.direction for metric in metrics}
     for name, floor in floors.items():
         value = values.get(name)
@@ -67,7 +52,7 @@ def past_floors(
 def past_ceilings(
     ceilings: Mapping[str, float], metrics: Sequence[Metric], values: Mapping[str, float]
 ) -> Iterator[str]:
-    """Find metrics above their ceilings; parameters and result as for `past_floors`."""
+    """A sentence for each metric above its ceiling, without a value, or better when higher."""
     directions = {metric.name: metric.direction for metric in metrics}
     for name, ceiling in ceilings.items():
         value = values.get(name)
@@ -82,41 +67,41 @@ def past_ceilings(
 
 
 def judge_calibration(case: Case) -> Answer:
-    """Judge the head's calibration error by `gate.max_calibration_error`."""
+    """Whether the head's calibration error keeps `gate.max_calibration_error`."""
     ceiling = case.policy.max_calibration_error
     if ceiling is None:
-        return Answer("not applicable", "the policy names no gate.max_calibration_error")
+        return NotApplicable("the policy names no gate.max_calibration_error")
     breaches = list(past_ceilings({CALIBRATION: ceiling}, case.own.metrics, case.own.values))
     value = case.own.values.get(CALIBRATION)
     figures = {"ceiling": ceiling, "value": value}
     if breaches:
-        return Answer("fail", breaches[0], figures)
-    return Answer("pass", f"{value:.4f}, of {ceiling:g} allowed", figures)
+        return Failure(breaches[0], figures)
+    return Pass(f"{value:.4f}, of {ceiling:g} allowed", figures)
 
 
 def judge_labels(case: Case) -> Answer:
-    """Judge the label rates of every side by `gate.label_rate`."""
+    """Whether the label rates of every side are in `gate.label_rate`."""
     allowed = case.policy.label_rate
     if allowed is None:
-        return Answer("not applicable", "the policy names no gate.label_rate")
-    found = data_figures(case)["labels"]
+        return NotApplicable("the policy names no gate.label_rate")
+    labels = data_figures(case)["labels"]
     rates = {
         f"{side}, {name}": rate
         for side in SIDES
-        for name, rate in found.get(side, {}).items()
+        for name, rate in labels.get(side, {}).items()
         # A regression's labels have a spread beside their mean.
         if case.contract.classes or name == "mean"
     }
-    empty = [side for side in SIDES if side not in found]
+    empty = [side for side in SIDES if side not in labels]
     breaches = [f"{side} has no row" for side in empty] + outside(rates, allowed)
     return _ranged(breaches, rates, allowed)
 
 
 def judge_rejects(case: Case) -> Answer:
-    """Judge the share of rejected rows by `gate.reject_share`."""
+    """Whether the share of rejected rows is in `gate.reject_share`."""
     allowed = case.policy.reject_share
     if allowed is None:
-        return Answer("not applicable", "the policy names no gate.reject_share")
+        return NotApplicable("the policy names no gate.reject_share")
     rows = data_figures(case)["rows"]
     if not rows["raw"]:
         raise NoFigure("there is no raw row", where=str(case.head))
@@ -125,39 +110,25 @@ def judge_rejects(case: Case) -> Answer:
 
 
 def outside(values: Mapping[str, float], allowed: Range) -> list[str]:
-    """Find values out of a range.
+    """A sentence for each value below or above a range.
 
-    Parameters
-    ----------
-    values : dict
-        By name.
-    allowed : Range
-        Its ends included.
-
-    Returns
-    -------
-    list of str
-        A sentence each.
-
-    Examples
-    --------
     >>> outside({"test": 0.5, "train": 0.2}, Range(high=0.4))
     ['test is 0.5, above 0.4']
     """
-    told = []
+    breaches = []
     for name, value in values.items():
         if allowed.low is not None and not value >= allowed.low:
-            told.append(f"{name} is {value:.6g}, below {allowed.low:g}")
+            breaches.append(f"{name} is {value:.6g}, below {allowed.low:g}")
         if allowed.high is not None and not value <= allowed.high:
-            told.append(f"{name} is {value:.6g}, above {allowed.high:g}")
-    return told
+            breaches.append(f"{name} is {value:.6g}, above {allowed.high:g}")
+    return breaches
 
 
 def _ranged(breaches: list[str], values: Mapping[str, float], allowed: Range) -> Answer:
     figures: dict[str, Any] = {"allowed": allowed.model_dump(), "values": dict(values)}
     if breaches:
-        return Answer("fail", "; ".join(breaches), figures)
-    return Answer("pass", f"{_span(values)} {_bounds(allowed)}", figures)
+        return Failure("; ".join(breaches), figures)
+    return Pass(f"{_span(values)} {_bounds(allowed)}", figures)
 
 
 def _span(values: Mapping[str, float]) -> str:
@@ -174,14 +145,14 @@ def _bounds(allowed: Range) -> str:
 
 
 def judge_size(case: Case) -> Answer:
-    """Judge the bundle's weight by `gate.max_bundle_bytes`."""
+    """Whether the bundle's files keep `gate.max_bundle_bytes`."""
     allowed = case.policy.max_bundle_bytes
     if allowed is None:
-        return Answer("not applicable", "the policy names no gate.max_bundle_bytes")
+        return NotApplicable("the policy names no gate.max_bundle_bytes")
     files = [path for path in case.head.path("models/bundle").rglob("*") if path.is_file()]
     weight = sum(path.stat().st_size for path in files)
     figures = {"allowed": allowed, "bytes": weight}
     if not files:
         raise NoFigure("the bundle is empty", where=str(case.head))
-    told = f"{weight:,} bytes, of {allowed:,} allowed"
-    return Answer("pass" if weight <= allowed else "fail", told, figures)
+    reason = f"{weight:,} bytes, of {allowed:,} allowed"
+    return Pass(reason, figures) if weight <= allowed else Failure(reason, figures)

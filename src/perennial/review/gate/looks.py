@@ -1,7 +1,7 @@
-"""How many models were judged on rows of a test set, as far as git's history tells.
+"""How many models were judged on rows of a test set, as far as git's history shows.
 
 A model leaves its trace in `dvc.lock`. Two locks hold the same model if their compiled models are
-the same, or their answers to the same test set; it was judged against this test set if its own
+the same, or their answers to the same test set; it was judged on this test set if its own
 shares a row with it. The number is a lower bound: an experiment that nobody committed, a branch
 that was squashed or deleted, and a look at the figures of another clone leave no trace.
 """
@@ -15,9 +15,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from perennial.data import parquet
 from perennial.data.contract import Contract, read_contract
-from perennial.review.revision.checkout import Checkout, md5
+from perennial.review.revision.checkout import Checkout
+from perennial.review.revision.hashes import md5
 from perennial.review.revision.revision import Revision
 from perennial.runtime.errors import PerennialError
 
@@ -25,65 +28,34 @@ TEST = "data/prepared/test.parquet"
 SCORED = "data/scored/test.parquet"
 MODEL = "models/compiled"
 
-#: Experiments are chosen by validation figures; DVC keeps them, and git what is stashed, apart.
+#: Experiments are chosen by validation figures; their commits, and stashed ones, do not count.
 _REFS = ("--exclude=refs/exps/*", "--exclude=refs/stash", "--all", "HEAD")
-
-# DVC writes every lock in one layout, and a YAML parser takes a tenth of a second for each.
-_OUTPUTS = re.compile(r"^    outs:\n((?:    [ -].*\n?)+)", re.MULTILINE)
-_OUTPUT = re.compile(r"^    - path: (.+)\n(?:      .+\n)*?      md5: (\S+)", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Judged:
-    """A model with the test set that judged it.
-
-    Attributes
-    ----------
-    test : str
-        Hash of the test rows.
-    traces : frozenset of str
-        What the model is known by: two that share one are the same.
-    """
+    """A model with the test set that judged it."""
 
     test: str
+    """Hash of the test rows."""
     traces: frozenset[str]
+    """What identifies the model: two that share a trace are the same."""
 
 
 @dataclass(frozen=True)
 class Looks:
-    """How worn a test set is.
-
-    Attributes
-    ----------
-    models : int
-        Distinct models that rows of it have judged, this one among them.
-    unknown : int
-        Of their test sets, those that lie in no cache or remote, taken to share rows.
-    """
+    """How worn a test set is."""
 
     models: int
+    """Distinct models that rows of it have judged, this one among them."""
     unknown: int = 0
+    """Their test sets that are in no cache or remote, taken to share rows."""
 
 
 def count_looks(repository: Path, head: Revision) -> Looks:
-    """Count the models that were judged on rows of a revision's test set.
+    """A lower bound for the models that were judged on rows of a revision's test set.
 
-    Parameters
-    ----------
-    repository : Path
-        The checkout, whose history is read.
-    head : Revision
-        The revision.
-
-    Returns
-    -------
-    Looks
-        A lower bound.
-
-    Raises
-    ------
-    PerennialError
-        If the history is cut off, or the head's `dvc.lock` names no test set or model.
+    A history that is cut off, or a `dvc.lock` without test set or model, is a `PerennialError`.
     """
     checkout = Checkout(repository)
     if checkout.git("rev-parse", "--is-shallow-repository").strip() == "true":
@@ -104,44 +76,22 @@ def count_looks(repository: Path, head: Revision) -> Looks:
         }
     shares[this.test] = True
     judged = [this, *(other for other in others if shares[other.test] is not False)]
-    return Looks(distinct(judged), sum(found is None for found in shares.values()))
+    return Looks(distinct(judged), sum(share is None for share in shares.values()))
 
 
 def in_history(checkout: Checkout) -> set[Judged]:
-    """Read every `dvc.lock` that git's history holds.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Where.
-
-    Returns
-    -------
-    set of Judged
-        What they record.
-    """
-    # Without it, git leaves out a branch whose model was not the one that a merge kept.
-    listed = checkout.git("rev-list", "--full-history", *_REFS, "--", "dvc.lock")
-    asked = "".join(f"{commit}:{checkout.prefix}dvc.lock\n" for commit in listed.split())
-    told = checkout.git("cat-file", "--batch", given=asked)
-    locks = set(re.split(r"^[0-9a-f]{40,64} blob [0-9]+\n", told, flags=re.MULTILINE)[1:])
-    return {found for lock in locks if (found := judged_in(lock)) is not None}
+    """The models, each with its test set, that every `dvc.lock` in git's history records."""
+    # Without --full-history git leaves out a branch whose model was not the one that a merge kept.
+    commits = checkout.git("rev-list", "--full-history", *_REFS, "--", "dvc.lock").split()
+    names = "".join(f"{commit}:{checkout.prefix}dvc.lock\n" for commit in commits)
+    batch = checkout.git("cat-file", "--batch", stdin=names)
+    locks = set(re.split(r"^[0-9a-f]{40,64} blob [0-9]+\n", batch, flags=re.MULTILINE)[1:])
+    return {judged for lock in locks if (judged := judged_in(lock)) is not None}
 
 
 def judged_in(lock: str) -> Judged | None:
-    """Read which model a `dvc.lock` records, and which test set.
-
-    Parameters
-    ----------
-    lock : str
-        Its text.
-
-    Returns
-    -------
-    Judged or None
-        None if it lacks one of the two.
-    """
-    outs = {path: oid for block in _OUTPUTS.findall(lock) for path, oid in _OUTPUT.findall(block)}
+    """The model that a `dvc.lock` records, with its test set; None if it lacks one of the two."""
+    outs = _outs(lock)
     if TEST not in outs or MODEL not in outs:
         return None
     traces = {f"model {outs[MODEL]}"}
@@ -150,19 +100,19 @@ def judged_in(lock: str) -> Judged | None:
     return Judged(outs[TEST], frozenset(traces))
 
 
+def _outs(lock: str) -> dict[str, str]:
+    """Hash of every output by path; empty for a lock that is broken, as a merge may commit it."""
+    try:
+        # This loader builds nothing but texts, lists and dictionaries.
+        record = yaml.load(lock, Loader=yaml.CBaseLoader)  # noqa: S506
+        stages = record["stages"].values()
+        return {out["path"]: out["md5"] for stage in stages for out in stage.get("outs", [])}
+    except (yaml.YAMLError, AttributeError, KeyError, TypeError):
+        return {}
+
+
 def distinct(judged: Iterable[Judged]) -> int:
-    """Count models: those that share a trace, through others too, are one.
-
-    Parameters
-    ----------
-    judged : iterable of Judged
-        With repetitions.
-
-    Returns
-    -------
-    int
-        How many.
-    """
+    """Count models: those that share a trace, also through others, are one."""
     models: list[frozenset[str]] = []
     for one in judged:
         same = [model for model in models if model & one.traces]
@@ -171,26 +121,12 @@ def distinct(judged: Iterable[Judged]) -> int:
     return len(models)
 
 
-def shares_rows(checkout: Checkout, head: Revision, test: str, ground: Path) -> bool | None:
-    """Say whether a test set of the past shares rows with a revision's.
+def shares_rows(checkout: Checkout, head: Revision, test: str, folder: Path) -> bool | None:
+    """Whether the test set of this hash shares rows with a revision's; None if it is not stored.
 
-    Parameters
-    ----------
-    checkout : Checkout
-        Whose cache and remote may have it.
-    head : Revision
-        The revision.
-    test : str
-        Hash of the other.
-    ground : Path
-        A folder for what has to be fetched.
-
-    Returns
-    -------
-    bool or None
-        None where that cannot be known.
+    It is taken from DVC's cache, or fetched from the remote into a folder.
     """
-    path = _fetched(checkout, test, ground / test)
+    path = _fetched(checkout, test, folder / test)
     if path is None:
         return None
     contract = read_contract(head.path("data/contract.yaml"))
@@ -199,7 +135,7 @@ def shares_rows(checkout: Checkout, head: Revision, test: str, ground: Path) -> 
 
 
 def _rows(path: Path, contract: Contract) -> set[Any] | None:
-    """What rows are known by: the id, or without one every value but the target's."""
+    """What identifies rows: the id, or without one every value but the target's."""
     key = contract.only("id")
     names = [key] if key else list(contract.features)
     try:
@@ -217,7 +153,7 @@ def _fetched(checkout: Checkout, oid: str, target: Path) -> Path | None:
     try:
         store = checkout.repo.cloud.get_remote_odb(None, "gate")
         store.fs.get_file(store.oid_to_path(oid), str(target))
-    # No remote, or one that does not answer: then nobody knows those rows.
+    # Without a remote, or one that answers, those rows remain unknown.
     except Exception:  # noqa: BLE001
         return None
     return target if md5(target) == oid else None

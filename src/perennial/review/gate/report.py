@@ -1,28 +1,18 @@
-"""A verdict as a document for people, and beside the one that a file claims."""
+"""A verdict as a document for people, and compared with the one in a file."""
 
 from __future__ import annotations
 
-from perennial.review.gate.verdict import WORDS, Verdict
+from perennial.review.gate.rules import NOT_LOOKED_AT
+from perennial.review.gate.verdict import OUTCOMES, WORDS, Verdict
 from perennial.review.report.document import Document, Section, Table
-from perennial.review.verify.contents import values
+from perennial.review.verify.differences import values
 from perennial.runtime import jsonfile
 
 REPORT = "metrics/gate.json"
 
 
 def to_document(verdict: Verdict) -> Document:
-    """Tell a verdict to people.
-
-    Parameters
-    ----------
-    verdict : Verdict
-        What was found.
-
-    Returns
-    -------
-    Document
-        The verdict first.
-    """
+    """Turn a verdict into a document."""
     commit = f" ({verdict.champion_commit[:7]})" if verdict.champion_commit else ""
     sections = [_rules(verdict), _remedies(verdict), _looks(verdict), _policy(verdict)]
     if verdict.champion_differs_in:
@@ -42,19 +32,19 @@ def to_document(verdict: Verdict) -> Document:
 def _lead(verdict: Verdict) -> str:
     by_outcome: dict[str, list[str]] = {}
     for result in verdict.results:
-        by_outcome.setdefault(result.answer.outcome, []).append(result.rule.code)
+        by_outcome.setdefault(OUTCOMES[result.status], []).append(result.check.code)
     parts = [
         f"{outcome}: {', '.join(by_outcome[outcome])}"
         for outcome in ("fail", "could not tell", "not applicable")
         if outcome in by_outcome
     ]
-    told = f"{len(by_outcome.get('pass', []))} of {len(verdict.results)} rules passed"
-    return "; ".join([told, *parts]) + "."
+    passed = f"{len(by_outcome.get('pass', []))} of {len(verdict.results)} rules passed"
+    return "; ".join([passed, *parts]) + "."
 
 
 def _rules(verdict: Verdict) -> Section:
     rows = [
-        [item.rule.code, item.rule.title, item.answer.outcome, item.answer.said]
+        [item.check.code, item.check.title, OUTCOMES[item.status], item.reason or ""]
         for item in verdict.results
     ]
     return Section("Rules", [], Table(["Code", "Rule", "Outcome", "Why"], rows))
@@ -62,10 +52,10 @@ def _rules(verdict: Verdict) -> Section:
 
 def _remedies(verdict: Verdict) -> Section | None:
     lines = [
-        f"{item.rule.code}: {item.rule.remedy} ({item.rule.page})"
+        f"{item.check.code}: {item.check.remedy} ({item.check.page})"
         for item in verdict.results
-        if item.answer.outcome in {"fail", "could not tell"}
-        and not item.answer.said.startswith("not looked at")
+        if item.status in {"finding", "could not tell"}
+        and not (item.reason or "").startswith(NOT_LOOKED_AT)
     ]
     return Section("What to do", lines) if lines else None
 
@@ -79,7 +69,7 @@ def _looks(verdict: Verdict) -> Section:
     ]
     if looks.unknown:
         lines.append(
-            f"{looks.unknown} earlier test sets lie in no cache or remote: taken to share rows."
+            f"{looks.unknown} earlier test sets are in no cache or remote: taken to share rows."
         )
     if verdict.is_fresh_holdout_due:
         lines.append("A fresh holdout is due: collect newer rows and test on them.")
@@ -93,21 +83,8 @@ def _policy(verdict: Verdict) -> Section | None:
     return Section("The policy changed", lines)
 
 
-def claims_otherwise(content: bytes | None, verdict: Verdict) -> list[str]:
-    """Compare a recorded verdict with the one that was computed now.
-
-    Parameters
-    ----------
-    content : bytes or None
-        Of `metrics/gate.json`; None where there is none.
-    verdict : Verdict
-        Computed now.
-
-    Returns
-    -------
-    list of str
-        In what it differs; nothing where it is the same to the byte.
-    """
+def differences_of(content: bytes | None, verdict: Verdict) -> list[str]:
+    """How the content of `metrics/gate.json`, if any, differs from a verdict computed now."""
     if content is None:
         return ["there is none"]
     if content == jsonfile.dumps(verdict.record()).encode():
@@ -119,5 +96,5 @@ def claims_otherwise(content: bytes | None, verdict: Verdict) -> list[str]:
     if not isinstance(recorded, dict):
         return ["it is no verdict"]
     word = recorded.get("verdict")
-    told = [f"it claims {word}" if word in WORDS.values() else "it claims no verdict"]
-    return told * (word != verdict.word) + values(recorded, verdict.record())
+    claim = f"it claims {word}" if word in WORDS.values() else "it claims no verdict"
+    return [claim] * (word != verdict.word) + values(recorded, verdict.record())

@@ -10,32 +10,16 @@ alpha, half of it is spent at the planned number, and what a look may use,
     a(k) = alpha * planned / ((k + planned) * (k + planned - 1)),
 
 falls with each. The bound holds for models that were chosen without knowing how earlier ones did on
-these rows. Whoever tunes against the gate's figures wears a test set out faster than any count of
-looks shows (Dwork et al. 2015, Science 349): hence a fresh holdout after the planned looks.
+these rows. Tuning against the gate's figures wears a test set out faster than any count of looks
+shows (Dwork et al. 2015, Science 349): hence a fresh holdout after the planned looks.
 """
 
 from __future__ import annotations
 
 
 def level_of(look: int, alpha: float, planned: int) -> float:
-    """The level that a look may use.
+    """The level that the look of this number, from 1, may use; all of them sum to alpha.
 
-    Parameters
-    ----------
-    look : int
-        Its number, from 1.
-    alpha : float
-        The chance of a wrong pass that all looks share.
-    planned : int
-        Looks at which half of it is spent.
-
-    Returns
-    -------
-    float
-        Lower for each look; all of them sum to alpha.
-
-    Examples
-    --------
     >>> [round(level_of(look, 0.05, 10), 5) for look in (1, 2, 10)]
     [0.00455, 0.00379, 0.00132]
     """
@@ -43,20 +27,8 @@ def level_of(look: int, alpha: float, planned: int) -> float:
 
 
 def spent_by(look: int, alpha: float, planned: int) -> float:
-    """What this look and those before it have spent together.
+    """The part of alpha that this look and those before it have spent together.
 
-    Parameters
-    ----------
-    look, alpha, planned
-        As for `level_of`.
-
-    Returns
-    -------
-    float
-        Below alpha.
-
-    Examples
-    --------
     >>> round(spent_by(10, 0.05, 10), 5)
     0.025
     """

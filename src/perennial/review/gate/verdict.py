@@ -1,10 +1,11 @@
-"""The verdict: everything that the rules said, computed anew from the files."""
+"""The verdict of all rules on a model, computed anew from the files."""
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,15 +13,15 @@ from typing import Any, TypeVar
 from perennial.params.build import read_params
 from perennial.review.gate.case import Case, digest_of
 from perennial.review.gate.champion import fetch_champion, find_champion
-from perennial.review.gate.definition import Result, exit_code
+from perennial.review.gate.files import fetch_head
 from perennial.review.gate.looks import Looks, count_looks
-from perennial.review.gate.records import fetch_head
-from perennial.review.gate.rules import ask_rules
+from perennial.review.gate.rules import run_rules
 from perennial.review.gate.spending import level_of, spent_by
 from perennial.review.params.compare import compare_params
 from perennial.review.params.gate import Gate, gate_params
 from perennial.review.revision.revision import Revision
 from perennial.runtime import jsonfile
+from perennial.runtime.checks import Explained, Result, exit_code
 from perennial.runtime.errors import PerennialError
 from perennial.runtime.progress import Progress
 
@@ -28,49 +29,40 @@ Value = TypeVar("Value")
 
 WORDS = {0: "pass", 1: "fail", 2: "could not tell"}
 
+#: The gate's word for the status of a result.
+OUTCOMES = {
+    "pass": "pass",
+    "finding": "fail",
+    "not applicable": "not applicable",
+    "could not tell": "could not tell",
+}
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the gate says of a model.
-
-    Attributes
-    ----------
-    head, champion : str
-        What was judged, and beside what.
-    champion_commit : str or None
-        Its full hash.
-    bundle, champion_bundle : str or None
-        Digests of the two; None where there is none.
-    policy : Gate
-        The head's.
-    policy_changes : list of str
-        In what it differs from the champion's: whoever changes a model may change its policy too.
-    champion_differs_in : tuple of str
-        Outputs of a champion that had to be rebuilt, and came out otherwise than its `dvc.lock`
-        records.
-    looks : Looks
-        How worn the test set is.
-    allow_unchanged : bool
-        Whether the champion's own bundle was let be.
-    results : list of Result
-        What each rule said.
-    latency : str or None
-        What the model took here. No rule judges it, and no file holds it: it is a fact of the
-        machine.
-    """
+    """The gate's verdict on a model."""
 
     head: str
     champion: str
     champion_commit: str | None
+    """Its full hash."""
     bundle: str | None
+    """The digest of the head's bundle, if there is one."""
     champion_bundle: str | None
     policy: Gate
+    """The head's."""
     policy_changes: list[str]
+    """How it differs from the champion's: a change of the model may come with one of its policy."""
     champion_differs_in: tuple[str, ...]
+    """Outputs of a champion that was rebuilt, where they are not those of its `dvc.lock`."""
     looks: Looks
+    """How worn the test set is."""
     allow_unchanged: bool
+    """Whether the champion's own bundle is accepted."""
     results: list[Result]
+    """The answer of each rule."""
     latency: str | None = None
+    """Measured on this machine: no rule judges it, and no file records it."""
 
     @property
     def code(self) -> int:
@@ -79,7 +71,7 @@ class Verdict:
 
     @property
     def word(self) -> str:
-        """The verdict in a word."""
+        """The verdict in a word or three."""
         return WORDS[self.code]
 
     @property
@@ -95,7 +87,7 @@ class Verdict:
     def record(self) -> dict[str, Any]:
         """Turn it into the JSON value of `metrics/gate.json`, floats rounded."""
         spent = spent_by(self.looks.models, self.policy.alpha, self.policy.planned_looks)
-        told: dict[str, Any] = {
+        record = {
             "verdict": self.word,
             "bundle": self.bundle,
             "champion": {
@@ -112,10 +104,21 @@ class Verdict:
             "policy": self.policy.model_dump(),
             "policy_changes": self.policy_changes,
             "allow_unchanged": self.allow_unchanged,
-            "rules": [result.record() for result in self.results],
+            "rules": [_rule_record(result) for result in self.results],
         }
-        rounded: dict[str, Any] = jsonfile.rounded(told)
+        rounded: dict[str, Any] = jsonfile.rounded(record)
         return rounded
+
+
+def _rule_record(result: Result) -> dict[str, Any]:
+    assert isinstance(result.answer, Explained)
+    return {
+        "code": result.check.code,
+        "title": result.check.title,
+        "outcome": OUTCOMES[result.status],
+        "said": result.answer.reason,
+        "figures": result.answer.figures,
+    }
 
 
 def judge(
@@ -125,117 +128,81 @@ def judge(
     *,
     allow_unchanged: bool = False,
 ) -> Verdict:
-    """Judge a model by the policy, beside the champion.
+    """Judge a model by the policy, beside the champion; nothing in the checkout is changed.
 
-    Whoever acts on a verdict calls this: it reads no `metrics/gate.json`.
-
-    Parameters
-    ----------
-    repository : Path
-        The checkout; nothing in it is changed.
-    head : str or None
-        A branch, tag or hash; None is the working tree.
-    champion : str or None
-        Likewise; None is the registered one, else main.
-    allow_unchanged : bool
-        Whether a head with the champion's own bundle is no reason to refuse it.
-
-    Returns
-    -------
-    Verdict
-        With what each rule said.
-
-    Raises
-    ------
-    PerennialError
-        If a revision is unknown, the policy is wrong, or the looks cannot be counted.
+    The head is the working tree by default, the champion the registered one, else main. Code that
+    acts on a verdict calls this function: it reads no `metrics/gate.json`. A revision that is
+    unknown, a wrong policy, or looks that cannot be counted are a `PerennialError`.
     """
-    with tempfile.TemporaryDirectory(prefix="perennial-gate-") as ground:
-        with Progress("gate", 4) as progress:
-            progress.begin("reading the model")
-            ours = fetch_head(repository, head, Path(ground) / "head", progress.begin)
-            params = ours.path("params.yaml")
-            policy = gate_params(params)
-            progress.end()
-            progress.begin("counting looks at its test set")
-            looks = count_looks(repository, ours)
-            progress.end()
-            progress.begin("reading the champion")
-            rev = champion or find_champion(repository, read_params(params).export.name)
-            theirs = fetch_champion(repository, rev, Path(ground) / "champion", progress.begin)
-            progress.end()
-            progress.begin("asking both models, and every rule")
-            case = Case(ours, theirs, policy, looks, allow_unchanged)
-            results = ask_rules(case)
-            progress.end()
+    with _case(repository, head, champion, allow_unchanged) as (case, progress):
+        with _step(progress, "asking both models, and every rule"):
+            results = run_rules(case)
+        ours, theirs = case.head, case.champion
         return Verdict(
             head=str(ours),
             champion=theirs.name,
             champion_commit=theirs.commit,
             bundle=_known(lambda: digest_of(ours)),
             champion_bundle=_known(lambda: digest_of(theirs)),
-            policy=policy,
-            policy_changes=policy_changes(theirs, policy) + steering_changes(theirs, ours),
+            policy=case.policy,
+            policy_changes=policy_changes(theirs, case.policy) + other_changes(theirs, ours),
             champion_differs_in=theirs.rebuilt or (),
-            looks=looks,
+            looks=case.looks,
             allow_unchanged=allow_unchanged,
             results=results,
-            latency=_known(lambda: latency(case)) if results[0].answer.outcome == "pass" else None,
+            latency=_known(lambda: latency(case)) if results[0].status == "pass" else None,
         )
 
 
+@contextmanager
+def _case(
+    repository: Path, head: str | None, champion: str | None, allow_unchanged: bool
+) -> Iterator[tuple[Case, Progress]]:
+    """Fetch both revisions into a temporary folder, and count the looks."""
+    with (
+        tempfile.TemporaryDirectory(prefix="perennial-gate-") as name,
+        Progress("gate", 4) as progress,
+    ):
+        folder = Path(name)
+        with _step(progress, "reading the model"):
+            ours = fetch_head(repository, head, folder / "head", progress.begin)
+            params = ours.path("params.yaml")
+            policy = gate_params(params)
+        with _step(progress, "counting looks at its test set"):
+            looks = count_looks(repository, ours)
+        with _step(progress, "reading the champion"):
+            rev = champion or find_champion(repository, read_params(params).export.name)
+            theirs = fetch_champion(repository, rev, folder / "champion", progress.begin)
+        yield Case(ours, theirs, policy, looks, allow_unchanged), progress
+
+
+@contextmanager
+def _step(progress: Progress, what: str) -> Iterator[None]:
+    progress.begin(what)
+    yield
+    progress.end()
+
+
 def policy_changes(champion: Revision, policy: Gate) -> list[str]:
-    """Say in what a policy differs from the champion's.
-
-    Parameters
-    ----------
-    champion : Revision
-        With its `params.yaml`.
-    policy : Gate
-        The head's.
-
-    Returns
-    -------
-    list of str
-        A sentence a key.
-    """
+    """A sentence for each key in which a policy differs from the champion's."""
     try:
         theirs = gate_params(champion.path("params.yaml"))
     except PerennialError:
         return ["the champion's policy cannot be read"]
     before, now = theirs.model_dump(mode="json"), policy.model_dump(mode="json")
-    return [
-        f"gate.{key}: {json.dumps(before[key])} before, {json.dumps(now[key])} now"
-        for key in now
-        if before[key] != now[key]
-    ]
+    return _changes(before, now, prefix="gate.")
 
 
-def steering_changes(champion: Revision, head: Revision) -> list[str]:
-    """Say in what parameters beside the policy differ that decide what is judged, and how.
-
-    Parameters
-    ----------
-    champion, head : Revision
-        With their `params.yaml`.
-
-    Returns
-    -------
-    list of str
-        A sentence a key.
-    """
+def other_changes(champion: Revision, head: Revision) -> list[str]:
+    """A sentence for each parameter outside the policy that changes what is judged, or how."""
     try:
-        before, now = (_steering(one.path("params.yaml")) for one in (champion, head))
+        before, now = (_other_params(one.path("params.yaml")) for one in (champion, head))
     except PerennialError:
         return []
-    return [
-        f"{key}: {json.dumps(before[key])} before, {json.dumps(now[key])} now"
-        for key in now
-        if before[key] != now[key]
-    ]
+    return _changes(before, now)
 
 
-def _steering(path: Path) -> dict[str, Any]:
+def _other_params(path: Path) -> dict[str, Any]:
     params, compare = read_params(path), compare_params(path)
     return {
         "prepare.split": params.prepare.split.model_dump(mode="json"),
@@ -248,8 +215,16 @@ def _steering(path: Path) -> dict[str, Any]:
     }
 
 
+def _changes(before: dict[str, Any], now: dict[str, Any], prefix: str = "") -> list[str]:
+    return [
+        f"{prefix}{key}: {json.dumps(before[key])} before, {json.dumps(now[key])} now"
+        for key in now
+        if before[key] != now[key]
+    ]
+
+
 def latency(case: Case) -> str:
-    """Tell what the head's model took on this machine."""
+    """How long the head's model took on this machine."""
     own = case.own
     return (
         f"{own.rows:,} rows in {own.seconds:.2f} s, one row in {1000 * own.seconds_of_one:.1f} ms, "

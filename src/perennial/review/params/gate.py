@@ -59,21 +59,5 @@ class Gate(Closed):
 
 
 def gate_params(path: Path = PARAMS) -> Gate:
-    """Read and check the section `gate` of a `params.yaml`.
-
-    Parameters
-    ----------
-    path : Path
-        The file to read.
-
-    Returns
-    -------
-    Gate
-        Typed, frozen parameters.
-
-    Raises
-    ------
-    PerennialError
-        If a key, a type or a value is wrong.
-    """
+    """Read and check the section `gate` of a `params.yaml`."""
     return parse(Gate, load(path).get("gate", {}), where=f"{path}: gate")

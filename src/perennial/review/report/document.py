@@ -1,4 +1,4 @@
-"""A report as headings, sentences and tables, told in three ways: terminal, Markdown, HTML."""
+"""A report as headings, sentences and tables, for a terminal, Markdown or HTML."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import sys
 from dataclasses import dataclass, field
 from io import StringIO
+from typing import Any
 
 #: Rows of a table that Markdown shows; GitHub refuses comments past 65,536 characters.
 MARKDOWN_ROWS = 40
@@ -23,15 +24,7 @@ _STYLE = (
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under a head.
-
-    Attributes
-    ----------
-    head : list of str
-        A name a column.
-    rows : list of list of str
-        A text a column.
-    """
+    """Rows of text, a cell a column, under the columns' names."""
 
     head: list[str]
     rows: list[list[str]]
@@ -39,32 +32,22 @@ class Table:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with sentences and a table.
-
-    Attributes
-    ----------
-    title : str
-        The heading.
-    lines : list of str
-        Sentences above the table.
-    table : Table or None
-        Left out if it has no row.
-    is_folded : bool
-        Whether a reader of Markdown or HTML sees the heading alone until asking for more.
-    picture : str
-        SVG elements for HTML; other forms leave them out.
-    """
+    """A heading with sentences and a table."""
 
     title: str
     lines: list[str] = field(default_factory=list)
+    """Sentences above the table."""
     table: Table | None = None
+    """Left out if it has no row."""
     is_folded: bool = False
+    """Whether Markdown and HTML show the heading alone until it is clicked."""
     picture: str = ""
+    """SVG elements for HTML; other forms leave them out."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A title, a sentence that says it all, and sections."""
+    """A title, a sentence that sums up, and sections."""
 
     title: str
     lead: str
@@ -72,32 +55,15 @@ class Document:
 
 
 def print_text(document: Document) -> None:
-    """Print a document as wide as the terminal, and in colour only on one that wants it."""
+    """Print a document as wide as the terminal, in colour where a terminal permits it."""
     is_terminal = sys.stdout.isatty() and "NO_COLOR" not in os.environ
     width = shutil.get_terminal_size((100, 24)).columns
     print(to_text(document, width=width, colour=is_terminal), end="")
 
 
 def to_text(document: Document, *, width: int, colour: bool) -> str:
-    """Tell a document on a terminal.
-
-    Parameters
-    ----------
-    document : Document
-        What to tell.
-    width : int
-        Columns of the terminal.
-    colour : bool
-        Whether to use ANSI colours.
-
-    Returns
-    -------
-    str
-        Lines.
-    """
-    from rich.box import SIMPLE_HEAD
+    """Lines of a document for a terminal of some columns, with ANSI colours or without."""
     from rich.console import Console
-    from rich.table import Table as RichTable
     from rich.text import Text
 
     console = Console(
@@ -111,19 +77,27 @@ def to_text(document: Document, *, width: int, colour: bool) -> str:
         for line in section.lines:
             console.print(Text(line))
         if section.table and section.table.rows:
-            table = RichTable(box=SIMPLE_HEAD, pad_edge=False)
-            for name, is_figure in zip(section.table.head, _figures(section.table), strict=True):
-                table.add_column(name, justify="right" if is_figure else "left")
-            for row in section.table.rows:
-                table.add_row(*(Text(cell) for cell in row))
-            console.print(table)
+            console.print(_rich_table(section.table))
     file = console.file
     assert isinstance(file, StringIO)
     return "\n".join(line.rstrip() for line in file.getvalue().splitlines()) + "\n"
 
 
+def _rich_table(table: Table) -> Any:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    drawn = RichTable(box=SIMPLE_HEAD, pad_edge=False)
+    for name, is_figure in zip(table.head, _figures(table), strict=True):
+        drawn.add_column(name, justify="right" if is_figure else "left")
+    for row in table.rows:
+        drawn.add_row(*(Text(cell) for cell in row))
+    return drawn
+
+
 def to_markdown(document: Document) -> str:
-    """Tell a document as a comment on a pull request: long tables are cut, parts folded."""
+    """A document as a comment on a pull request: long tables are cut, parts folded."""
     parts = [f"## {_escaped(document.title)}", document.lead]
     for section in document.sections:
         body = [_escaped(line) for line in section.lines]
@@ -147,14 +121,14 @@ def _markdown_table(table: Table) -> str:
 
 
 def _escaped(text: str) -> str:
-    # Names of columns and branches are strangers' text: they make no markup here.
+    # Names of columns and branches may hold markup and mentions.
     for sign in "\\`*_<>[]|#":
         text = text.replace(sign, "\\" + sign)
     return text.replace("@", "@\u200b").replace("\n", " ")
 
 
 def to_html(document: Document) -> str:
-    """Tell a document as one page that asks nobody for anything."""
+    """A document as one page that loads nothing from elsewhere."""
     parts = [f"<h1>{html.escape(document.title)}</h1>", f"<p>{html.escape(document.lead)}</p>"]
     for section in document.sections:
         body = [f"<p>{html.escape(line)}</p>" for line in section.lines]
@@ -188,7 +162,7 @@ def _html_table(table: Table) -> str:
 
 
 def _figures(table: Table) -> list[bool]:
-    """Which columns hold figures alone, and so stand to the right."""
+    """Which columns hold figures alone, and so are aligned to the right."""
     return [
         bool(table.rows) and all(cell.strip("+-< %.,0123456789") == "" for cell in column)
         for column in zip(*table.rows, strict=True)

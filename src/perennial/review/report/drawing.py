@@ -10,7 +10,7 @@ from typing import Any
 
 from perennial.runtime.errors import PerennialError
 
-#: How to get what draws.
+#: How to install the package that draws.
 HINT = "scripts/environment requirements/review.txt"
 
 _SCHEMA = "https://vega.github.io/schema/vega-lite/v5.json"
@@ -30,17 +30,7 @@ _CONFIG = {
 
 @dataclass(frozen=True)
 class Chart:
-    """A picture to be drawn.
-
-    Attributes
-    ----------
-    name : str
-        Of its file, without an ending.
-    title : str
-        What it shows.
-    spec : dict
-        What Vega-Lite is to draw, data included; the look is everybody's.
-    """
+    """A picture to draw, in Vega-Lite with its data; the look is common to all charts."""
 
     name: str
     title: str
@@ -48,46 +38,25 @@ class Chart:
 
 
 def can_draw() -> bool:
-    """Say whether what draws is installed."""
+    """Whether the package that draws is installed."""
     return find_spec("vl_convert") is not None
 
 
 def refuse_without_drawing() -> None:
-    """Refuse, with the remedy, where what draws is not installed."""
+    """Refuse, with a hint, where the package that draws is not installed."""
     if not can_draw():
         raise PerennialError("plots are drawn by vl-convert-python, which is absent", hint=HINT)
 
 
 def to_svg(chart: Chart) -> str:
-    """Draw a chart as an SVG element.
-
-    Parameters
-    ----------
-    chart : Chart
-        What to draw.
-
-    Returns
-    -------
-    str
-        The same text for the same chart.
-    """
+    """Draw a chart as an SVG element, the same text for the same chart."""
     import vl_convert
 
     return vl_convert.vegalite_to_svg(_whole(chart), allowed_base_urls=[])
 
 
 def write(charts: list[Chart], folder: Path, form: str) -> None:
-    """Draw charts into a folder, each to a file of its name.
-
-    Parameters
-    ----------
-    charts : list of Chart
-        What to draw.
-    folder : Path
-        Where to; it is made if need be.
-    form : str
-        `svg` or `png`, which has two pixels for one.
-    """
+    """Draw charts into a folder, each to a file of its name, as `svg` or `png` (at scale 2)."""
     import vl_convert
 
     folder.mkdir(parents=True, exist_ok=True)

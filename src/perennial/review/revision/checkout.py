@@ -2,83 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
-import subprocess
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from functools import cached_property
-from graphlib import TopologicalSorter
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
+from perennial.review.revision.git import git
+from perennial.review.revision.pipeline import Stage, stages_of
 from perennial.runtime.errors import PerennialError
-
-_OF_A_HOOK = {"GIT_DIR", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX", "GIT_WORK_TREE"}
-
-
-@dataclass(frozen=True)
-class Tracked:
-    """A dependency or an output of a stage.
-
-    Parameters
-    ----------
-    path : str
-        Relative to the checkout's root; absolute or a URL where it lies elsewhere.
-    oid : str or None
-        Its hash as `dvc.lock` or a `.dvc` file records it.
-    is_cached : bool
-        Whether DVC keeps it, and not git.
-    remote : str or None
-        The remote that it is kept in, where it is not the default one.
-    """
-
-    path: str
-    oid: str | None
-    is_cached: bool = False
-    remote: str | None = None
-
-
-@dataclass(frozen=True)
-class Stage:
-    """A stage of `dvc.yaml`, or what a `.dvc` file tracks.
-
-    Parameters
-    ----------
-    name : str
-        As DVC calls it in the checkout's root.
-    deps, outs : tuple of Tracked
-        What it declares, parameters aside.
-    params : dict
-        By file, the declared keys with the values that `dvc.lock` records; no key for a whole file.
-    is_source : bool
-        Whether it has no command: its outputs come from outside.
-    is_frozen : bool
-        Whether `dvc.yaml` keeps DVC from looking at its inputs, though it has a command.
-    """
-
-    name: str
-    deps: tuple[Tracked, ...] = ()
-    outs: tuple[Tracked, ...] = ()
-    params: dict[str, dict[str, Any]] = field(default_factory=dict)
-    is_source: bool = False
-    is_frozen: bool = False
 
 
 class Checkout:
-    """A folder with `dvc.yaml` inside a git repository.
-
-    Parameters
-    ----------
-    root : Path
-        The folder.
-
-    Raises
-    ------
-    PerennialError
-        If it is no such folder.
-    """
+    """A folder with `dvc.yaml` inside a git repository."""
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
@@ -87,27 +23,9 @@ class Checkout:
                 "there is no dvc.yaml here", where=str(root), hint="go to the repository's root"
             )
 
-    def git(self, *arguments: str, given: str = "") -> str:
-        """Ask git.
-
-        Parameters
-        ----------
-        *arguments : str
-            As on its command line.
-        given : str
-            What it is to read.
-
-        Returns
-        -------
-        str
-            What it printed.
-
-        Raises
-        ------
-        PerennialError
-            If it fails.
-        """
-        return git(self.root, *arguments, given=given)
+    def git(self, *arguments: str, stdin: str = "") -> str:
+        """Standard output of a git command; a `PerennialError` if it fails."""
+        return git(self.root, *arguments, stdin=stdin)
 
     @cached_property
     def root_of_git(self) -> Path:
@@ -116,7 +34,7 @@ class Checkout:
 
     @cached_property
     def prefix(self) -> str:
-        """The way from git's root to this one: empty, mostly."""
+        """The path from git's root to this one, usually empty."""
         return self.git("rev-parse", "--show-prefix").removesuffix("\n")
 
     @cached_property
@@ -129,7 +47,7 @@ class Checkout:
     @cached_property
     def stages(self) -> list[Stage]:
         """Every stage, each after those that it depends on."""
-        return in_order([self._stage(stage) for stage in self.repo.index.stages])
+        return stages_of(self.repo, self.root)
 
     @cached_property
     def cache(self) -> Path:
@@ -142,182 +60,21 @@ class Checkout:
         return Path(self.repo.cache.local_cache_dir)
 
     def cached(self, oid: str) -> Path:
-        """Find where DVC's cache keeps an object.
-
-        Parameters
-        ----------
-        oid : str
-            The object's hash.
-
-        Returns
-        -------
-        Path
-            Its file, which may not be there.
-        """
+        """The path of an object in DVC's cache, whether or not it is there."""
         return self.cache / oid[:2] / oid[2:]
 
-    def _stage(self, stage: Any) -> Stage:
-        params = {self._path(dep): _recorded(dep) for dep in stage.deps if hasattr(dep, "params")}
-        return Stage(
-            name=self._name(stage),
-            deps=tuple(self._tracked(dep) for dep in stage.deps if not hasattr(dep, "params")),
-            outs=tuple(self._tracked(out) for out in stage.outs),
-            params=params,
-            is_source=stage.cmd is None,
-            is_frozen=bool(stage.frozen) and stage.cmd is not None,
-        )
+    def objects(self, oid: str) -> Iterator[tuple[str, str]]:
+        """Hashes of the objects that make up an output, each with its path below it.
 
-    def _name(self, stage: Any) -> str:
-        # DVC's own word for it depends on the folder that one stands in.
-        path = Path(stage.path).relative_to(self.root).as_posix()
-        if stage.cmd is None:
-            return path
-        return str(stage.name) if path == "dvc.yaml" else f"{path}:{stage.name}"
-
-    def _tracked(self, item: Any) -> Tracked:
-        oid = item.hash_info.value if item.hash_info else None
-        return Tracked(
-            self._path(item),
-            oid if isinstance(oid, str) else None,
-            bool(item.use_cache) and bool(item.can_push),
-            item.remote,
-        )
-
-    def _path(self, item: Any) -> str:
-        path = Path(item.fs_path)
-        is_inside = item.protocol == "local" and path.is_relative_to(self.root)
-        return path.relative_to(self.root).as_posix() if is_inside else str(item.fs_path)
-
-
-def _recorded(dep: Any) -> dict[str, Any]:
-    values = dep.hash_info.value if dep.hash_info else None
-    return {key: (values or {}).get(key) for key in dep.params}
-
-
-def git(folder: Path, *arguments: str, given: str = "") -> str:
-    """Ask git about a folder.
-
-    Parameters
-    ----------
-    folder : Path
-        Where it is to run.
-    *arguments : str
-        As on its command line.
-    given : str
-        What it is to read.
-
-    Returns
-    -------
-    str
-        What it printed.
-
-    Raises
-    ------
-    PerennialError
-        If it fails.
-    """
-    # Inside a hook, git tells its children of the repository that the hook belongs to.
-    kept = {key: value for key, value in os.environ.items() if key not in _OF_A_HOOK}
-    done = subprocess.run(
-        ["git", "-C", str(folder), *arguments],
-        # What a clone of another would not see, `git replace`, is not to be judged by.
-        env={**kept, "GIT_OPTIONAL_LOCKS": "0", "GIT_NO_REPLACE_OBJECTS": "1"},
-        capture_output=True,
-        text=True,
-        errors="surrogateescape",
-        input=given,
-        check=False,
-    )
-    if done.returncode:
-        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise PerennialError(f"git {arguments[0]}: {reason}", where=str(folder))
-    return done.stdout
-
-
-def lies_in(path: str, folder: str) -> bool:
-    """Say whether a path is another one or lies below it.
-
-    Parameters
-    ----------
-    path, folder : str
-        Paths with forward slashes.
-
-    Returns
-    -------
-    bool
-        Whether it does.
-    """
-    return PurePosixPath(path).is_relative_to(folder)
-
-
-def in_order(stages: Iterable[Stage]) -> list[Stage]:
-    """Sort stages so that each comes after those whose outputs it depends on.
-
-    Parameters
-    ----------
-    stages : iterable of Stage
-        In any order.
-
-    Returns
-    -------
-    list of Stage
-        In the order in which they run.
-    """
-    by_name = {stage.name: stage for stage in stages}
-    graph = {
-        name: [other.name for other in by_name.values() if _feeds(other, stage)]
-        for name, stage in by_name.items()
-    }
-    return [by_name[name] for name in TopologicalSorter(graph).static_order()]
-
-
-def _feeds(earlier: Stage, later: Stage) -> bool:
-    return any(
-        lies_in(dep.path, out.path) or lies_in(out.path, dep.path)
-        for out in earlier.outs
-        for dep in later.deps
-    )
-
-
-def objects(checkout: Checkout, oid: str) -> Iterator[tuple[str, str]]:
-    """List the objects that an output consists of.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Whose cache holds the list of a folder's files.
-    oid : str
-        The output's hash.
-
-    Yields
-    ------
-    tuple of str
-        An object's hash, and its path below the output: empty for the output itself. Files of a
-        folder whose list is absent or unreadable are left out.
-    """
-    yield oid, ""
-    if not oid.endswith(".dir"):
-        return
-    try:
-        entries = json.loads(checkout.cached(oid).read_bytes())
-        files = [(str(entry["md5"]), str(entry["relpath"])) for entry in entries]
-    except (OSError, ValueError, KeyError, TypeError):
-        return
-    yield from files
-
-
-def md5(path: Path) -> str:
-    """Hash a file as DVC does.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-        Its MD5 in hexadecimal.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
+        The first is the output itself, with an empty path. If it is a folder whose list of files
+        is missing or unreadable, it is the only one.
+        """
+        yield oid, ""
+        if not oid.endswith(".dir"):
+            return
+        try:
+            entries = json.loads(self.cached(oid).read_bytes())
+            files = [(str(entry["md5"]), str(entry["relpath"])) for entry in entries]
+        except (OSError, ValueError, KeyError, TypeError):
+            return
+        yield from files

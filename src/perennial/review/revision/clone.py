@@ -1,4 +1,4 @@
-"""A temporary clone of a commit, with the data that come from outside and nothing else."""
+"""A temporary clone of a commit, and the data that it needs, from the cache or a remote."""
 
 from __future__ import annotations
 
@@ -8,28 +8,17 @@ from contextlib import chdir, suppress
 from pathlib import Path
 from typing import Any
 
-from perennial.review.revision.checkout import Checkout, Stage, Tracked, git, md5, objects
+from perennial.review.revision.checkout import Checkout
+from perennial.review.revision.git import git
+from perennial.review.revision.hashes import md5
+from perennial.review.revision.pipeline import Stage, Tracked
 from perennial.runtime.errors import PerennialError
 
 
 def clone(checkout: Checkout, commit: str, folder: Path, cache: Path | None = None) -> Checkout:
-    """Clone a commit, with the caller's remotes.
+    """Clone a commit into an empty folder, with the caller's remotes.
 
-    Parameters
-    ----------
-    checkout : Checkout
-        The caller's; nothing in it is changed.
-    commit : str
-        The commit's full hash.
-    folder : Path
-        An empty folder.
-    cache : Path, optional
-        DVC's cache for the clone; by default one of its own, in `folder`.
-
-    Returns
-    -------
-    Checkout
-        The clone.
+    DVC's cache of the clone is one of its own, in `folder`, unless another is given.
     """
     tree = folder / "tree"
     # Objects are read where they are. Hooks are the caller's, not the commit's.
@@ -63,56 +52,38 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def bring_data(checkout: Checkout, copy: Checkout) -> None:
-    """Bring what `.dvc` files track into a clone: from the caller's cache, else from the remote.
+def fetch_sources(checkout: Checkout, copy: Checkout) -> None:
+    """Fetch what `.dvc` files track into a clone: from the caller's cache, else from the remote.
 
-    Parameters
-    ----------
-    checkout : Checkout
-        The caller's.
-    copy : Checkout
-        The clone.
-
-    Raises
-    ------
-    PerennialError
-        If something is in neither, or is damaged in both.
+    What is in neither, or damaged in both, is a `PerennialError`.
     """
     sources = [stage for stage in copy.stages if stage.is_source]
     if not sources:
         return
-    lacking = [stage.name for stage in sources if not _copied(stage, checkout, copy)]
+    missing = [stage.name for stage in sources if not _copy_stage(stage, checkout, copy)]
     from dvc.exceptions import DvcException
 
     try:
         with chdir(copy.root):
-            if lacking:
-                copy.repo.fetch(lacking)
+            if missing:
+                copy.repo.fetch(missing)
             copy.repo.checkout([stage.name for stage in sources], force=True)
     except DvcException as error:
         raise PerennialError(
             f"data from outside are neither in the cache nor in the remote: {error}",
-            where=", ".join(lacking) or None,
+            where=", ".join(missing) or None,
             hint="dvc pull, or dvc push from where they are",
         ) from None
 
 
-def bring_all(copy: Checkout) -> None:
-    """Bring all that a commit records into its clone, as far as its cache or a remote has it.
+def fetch_all(copy: Checkout) -> None:
+    """Fetch all that a commit records into its clone, as far as its cache or a remote has it.
 
-    Parameters
-    ----------
-    copy : Checkout
-        The clone.
-
-    Raises
-    ------
-    PerennialError
-        If data that no stage makes are in neither.
+    Data that are in neither, and that no stage makes, are a `PerennialError`.
     """
     from dvc.exceptions import DvcException
 
-    # DVC warns of what has no hash, and has nothing to bring for it.
+    # DVC warns of outputs without a hash, and has nothing to fetch for them.
     recorded = [stage.name for stage in copy.stages if all(out.oid for out in stage.outs)]
     if recorded:
         with chdir(copy.root), suppress(DvcException):
@@ -127,16 +98,8 @@ def bring_all(copy: Checkout) -> None:
                 )
 
 
-def record_outputs(copy: Checkout, folder: Path) -> None:
-    """Set aside the outputs that git keeps, before a rebuild writes over them.
-
-    Parameters
-    ----------
-    copy : Checkout
-        The clone.
-    folder : Path
-        Where to.
-    """
+def save_outputs(copy: Checkout, folder: Path) -> None:
+    """Copy the outputs that git keeps to a folder, before a rebuild writes over them."""
     for stage in copy.stages:
         for out in stage.outs:
             path = copy.root / out.path
@@ -147,32 +110,18 @@ def record_outputs(copy: Checkout, folder: Path) -> None:
                 shutil.copyfile(path, folder / out.path)
 
 
-def bring_output(checkout: Checkout, copy: Checkout, out: Tracked, folder: Path) -> Path | None:
-    """Bring one output as the commit records it: from the caller's cache, else from the remote.
+def fetch_output(checkout: Checkout, copy: Checkout, out: Tracked, folder: Path) -> Path | None:
+    """Fetch one output as the commit records it, to the folder of `save_outputs`.
 
-    Parameters
-    ----------
-    checkout : Checkout
-        The caller's, whose cache is looked into.
-    copy : Checkout
-        The clone.
-    out : Tracked
-        The output.
-    folder : Path
-        Where `record_outputs` has set aside what git keeps, and where this one is to go.
-
-    Returns
-    -------
-    Path or None
-        A file or a folder with its content; None if it is nowhere to be had.
+    It is taken from that folder, the caller's cache or the remote; None if it is in none of them.
     """
     place = folder / out.path
     if place.exists() or out.oid is None:
         return place if place.exists() else None
-    for oid, _ in objects(checkout, out.oid):
+    for oid, _ in checkout.objects(out.oid):
         if not _copy(checkout.cached(oid), copy.cached(oid), oid):
             _download(copy, out.remote, oid)
-    for oid, below in objects(copy, out.oid):
+    for oid, below in copy.objects(out.oid):
         if not copy.cached(oid).is_file():
             return None
         if not oid.endswith(".dir"):
@@ -186,13 +135,13 @@ def _download(copy: Checkout, remote: str | None, oid: str) -> None:
         store = copy.repo.cloud.get_remote_odb(remote, "verify")
         copy.cached(oid).parent.mkdir(parents=True, exist_ok=True)
         store.fs.get_file(store.oid_to_path(oid), str(copy.cached(oid)))
-    # No remote, or one that does not answer: then only the hashes are told.
+    # Without a remote, or one that answers, only the hashes are reported.
     except Exception:  # noqa: BLE001
         copy.cached(oid).unlink(missing_ok=True)
 
 
-def _copied(stage: Stage, checkout: Checkout, copy: Checkout) -> bool:
-    oids = [oid for out in stage.outs if out.oid for oid, _ in objects(checkout, out.oid)]
+def _copy_stage(stage: Stage, checkout: Checkout, copy: Checkout) -> bool:
+    oids = [oid for out in stage.outs if out.oid for oid, _ in checkout.objects(out.oid)]
     copied = [_copy(checkout.cached(oid), copy.cached(oid), oid) for oid in oids]
     return all(copied)
 

@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 from perennial.runtime.environment import LOCK, differences, installed, pinned
@@ -16,7 +16,7 @@ from perennial.runtime.errors import PerennialError, listed
 FOLDER = Path(".perennial/environments")
 
 #: What `scripts/environment` needs to install the package beside its requirements. Stages run the
-#: code of the tree that they stand in, so the rest of it is not needed.
+#: code of the tree that they are in, so the rest of it is not needed.
 NEEDED = (
     "LICENSE", "pyproject.toml", "requirements/build.txt", "scripts/environment",
     "src/perennial/__init__.py",
@@ -30,26 +30,9 @@ LEFT_OUT = (
 
 
 def provide(home: Path, read: Callable[[str], bytes], python: Path) -> Path:
-    """Make an environment, or find it made.
+    """Make an environment in a folder, unless it is there already; `bin` is below its path.
 
-    Parameters
-    ----------
-    home : Path
-        The folder that it is made in.
-    read : callable
-        Gives the content of a file of the tree.
-    python : Path
-        The interpreter that it is made with.
-
-    Returns
-    -------
-    Path
-        The environment: `bin` is below it.
-
-    Raises
-    ------
-    PerennialError
-        If it cannot be made.
+    `read` gives the content of a file of the tree, `python` makes it.
     """
     for name in NEEDED:
         (home / name).parent.mkdir(parents=True, exist_ok=True)
@@ -73,20 +56,7 @@ def provide(home: Path, read: Callable[[str], bytes], python: Path) -> Path:
 
 
 def of_lock(root: Path, read: Callable[[str], bytes]) -> Path:
-    """Make or find the environment of a tree's lock, for the Python that runs this.
-
-    Parameters
-    ----------
-    root : Path
-        The repository that keeps it.
-    read : callable
-        Gives the content of a file of the tree.
-
-    Returns
-    -------
-    Path
-        The environment.
-    """
+    """The environment of a tree's lock, for the Python that runs this, kept below `root`."""
     digest = hashlib.sha256(sys.version.encode())
     for name in NEEDED:
         digest.update(read(name))
@@ -94,28 +64,27 @@ def of_lock(root: Path, read: Callable[[str], bytes]) -> Path:
     return provide(home, read, Path(sys.executable)).resolve()
 
 
-def at_hand(root: Path, read: Callable[[str], bytes]) -> Path:
-    """Take the environment that runs this, if it holds what a tree's lock names; else make one.
-
-    Parameters
-    ----------
-    root : Path
-        The repository that keeps what is made.
-    read : callable
-        Gives the content of a file of the tree.
-
-    Returns
-    -------
-    Path
-        The environment.
-    """
+def current_or_own(root: Path, read: Callable[[str], bytes]) -> Path:
+    """The environment that runs this, if it holds what a tree's lock names; else the lock's own."""
     here = Path(sys.executable).parent.parent
     is_other = differences(dict(pinned(read(str(LOCK)).decode())), installed())
     return of_lock(root, read) if is_other or not (here / "bin/python").exists() else here
 
 
-def files_of(root: Path) -> Callable[[str], bytes]:
-    """Give what reads a tree's files for `provide`, and refuses by name one that is not there."""
+def current(lock: str) -> Path:
+    """The environment that runs this; a `PerennialError` if a lock pins other packages."""
+    differing = differences(dict(pinned(lock)), installed())
+    if differing:
+        raise PerennialError(
+            f"{sys.executable} has other packages than the commit's lock:{listed(differing)}",
+            where=str(LOCK),
+            hint="leave --environment current out: then one is made from that lock",
+        )
+    return Path(sys.executable).parent.parent
+
+
+def reader_of(root: Path) -> Callable[[str], bytes]:
+    """What reads a tree's files for `provide`, with a `PerennialError` for a missing one."""
 
     def read(name: str) -> bytes:
         try:
@@ -126,46 +95,6 @@ def files_of(root: Path) -> Callable[[str], bytes]:
     return read
 
 
-def refuse_other_lock(text: str) -> Path:
-    """Take the environment that runs this, if a lock is just what it holds.
-
-    Parameters
-    ----------
-    text : str
-        The lock.
-
-    Returns
-    -------
-    Path
-        The environment.
-
-    Raises
-    ------
-    PerennialError
-        If a package differs.
-    """
-    found = differences(dict(pinned(text)), installed())
-    if found:
-        raise PerennialError(
-            f"{sys.executable} has other packages than the commit's lock:{listed(found)}",
-            where=str(LOCK),
-            hint="leave --environment current out: then one is made from that lock",
-        )
-    return Path(sys.executable).parent.parent
-
-
 def clean_variables() -> dict[str, str]:
-    """Copy the caller's variables, but for those that would change what is computed.
-
-    Returns
-    -------
-    dict
-        Value by name.
-    """
-    return dict(_kept())
-
-
-def _kept() -> Iterator[tuple[str, str]]:
-    for name, value in os.environ.items():
-        if not name.startswith(LEFT_OUT):
-            yield name, value
+    """The caller's variables without those that would change what is computed."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(LEFT_OUT)}

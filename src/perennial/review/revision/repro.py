@@ -1,4 +1,4 @@
-"""`dvc repro` in a clone: told stage by stage, and ended together with whoever waits for it."""
+"""`dvc repro` in a clone, followed stage by stage; it ends when its caller does."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from perennial.review.revision.checkout import Stage, Tracked
 from perennial.review.revision.environments import clean_variables
 
 _RUNNING = "Running stage '"
@@ -18,56 +17,33 @@ _RUNNING = "Running stage '"
 
 @dataclass(frozen=True)
 class Failure:
-    """A stage that did not come to its end.
-
-    Attributes
-    ----------
-    stage : str
-        Which.
-    said : list of str
-        Its last lines.
-    """
+    """A stage that failed, with the last lines that it printed."""
 
     stage: str
-    said: list[str]
+    output: list[str]
 
     @property
     def reason(self) -> str:
-        """The line that says most: a stage's own refusal bears its name."""
-        own = [line for line in self.said if line.startswith(f"{self.stage}: ")]
-        plain = [line for line in self.said if not line.startswith((">", "ERROR: failed to repr"))]
-        return (own or plain or ["it said nothing"])[-1].removeprefix(f"{self.stage}: ")
+        """The most telling line: a stage's own refusal begins with its name."""
+        own = [line for line in self.output if line.startswith(f"{self.stage}: ")]
+        plain = [
+            line for line in self.output if not line.startswith((">", "ERROR: failed to repr"))
+        ]
+        return (own or plain or ["it printed nothing"])[-1].removeprefix(f"{self.stage}: ")
 
 
 def repro(
     tree: Path,
     folder: Path,
     environment: Path,
-    tell: Callable[[str], None],
+    begin: Callable[[str], None],
     *options: str,
     shell: Path | None = None,
 ) -> Failure | None:
     """Run the stages of a clone, with nothing of the caller's own settings.
 
-    Parameters
-    ----------
-    tree : Path
-        The clone's root.
-    folder : Path
-        Where DVC may leave its notes.
-    environment : Path
-        The environment that DVC and the stages run with.
-    tell : callable
-        Is given the name of each stage that begins.
-    *options : str
-        Of `dvc repro`.
-    shell : Path, optional
-        What runs the stages' commands, in place of the caller's shell.
-
-    Returns
-    -------
-    Failure or None
-        The stage that failed, if one did.
+    DVC may write its notes to `folder`; `begin` is called with the name of each stage that begins;
+    `shell` runs the stages' commands in place of the caller's. The stage that failed is returned.
     """
     with subprocess.Popen(
         [str(environment / "bin/python"), "-m", "dvc", "repro", *options],
@@ -81,20 +57,20 @@ def repro(
         start_new_session=True,
     ) as process:
         try:
-            failure = _follow(process, tell)
+            failure = _follow(process, begin)
         except BaseException:
             os.killpg(process.pid, signal.SIGKILL)
             raise
     return failure if process.returncode else None
 
 
-def _follow(process: subprocess.Popen[str], tell: Callable[[str], None]) -> Failure:
+def _follow(process: subprocess.Popen[str], begin: Callable[[str], None]) -> Failure:
     assert process.stdout is not None
     stage, last = "dvc repro", deque[str](maxlen=8)
     for line in process.stdout:
         if line.startswith(_RUNNING):
             stage = line.removeprefix(_RUNNING).partition("'")[0]
-            tell(stage)
+            begin(stage)
             last.clear()
         elif line.strip():
             last.append(line.rstrip())
@@ -113,26 +89,3 @@ def _variables(folder: Path, environment: Path, shell: Path | None) -> dict[str,
         "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         **({"SHELL": str(shell)} if shell else {}),
     }
-
-
-def differing(before: list[Stage], after: list[Stage]) -> list[tuple[Stage, Tracked, str | None]]:
-    """List the outputs whose hash is another one after a run.
-
-    Parameters
-    ----------
-    before, after : list of Stage
-        The stages as `dvc.lock` recorded them before and after.
-
-    Returns
-    -------
-    list of tuple
-        The stage and its output as they were before, and the new hash: None if there is no such
-        output any more.
-    """
-    new = {out.path: out.oid for stage in after for out in stage.outs}
-    return [
-        (stage, out, new.get(out.path))
-        for stage in before
-        for out in stage.outs
-        if out.oid != new.get(out.path)
-    ]

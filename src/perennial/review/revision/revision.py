@@ -1,4 +1,4 @@
-"""A revision's files, read through DVC: from git, the cache or a remote, without a checkout."""
+"""A revision: the files of a commit, or of the working tree, that commands read."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from perennial.review.revision.checkout import git
+from perennial.review.revision.git import git
 from perennial.runtime.errors import PerennialError
 
-#: What a comparison may read of a revision, each a file or a folder.
+#: What a command may read of a revision, each a file or a folder.
 NEEDED = (
     "params.yaml",
     "dvc.lock",
@@ -26,53 +26,36 @@ NEEDED = (
     "models/bundle.sig",
 )
 
-#: Why a file of a stage is absent, mostly.
-NOWHERE = "it lies in neither the cache nor a remote"
+#: Why a file of a stage is usually absent.
+NOT_STORED = "it lies in neither the cache nor a remote"
 
-#: Branches that a base is looked for on, where none is named.
+#: Branches that may be the main one, in the order in which they are tried.
 MAIN = ("main", "origin/main", "master", "origin/master")
 
 
 class Absent(PerennialError):
-    """A revision lacks a file, so that what needs it cannot be told."""
+    """A revision lacks a file that is needed for an answer."""
 
 
 @dataclass(frozen=True)
 class Revision:
-    """A commit, or the working tree.
-
-    Attributes
-    ----------
-    name : str
-        What the user called it.
-    commit : str or None
-        Its full hash; None for the working tree.
-    folder : Path
-        Where its files lie: the checkout itself, or a copy.
-    absent : dict
-        Why a file of `NEEDED` is not there, by path.
-    stale : tuple of str
-        Stages whose outputs are not those of the code, parameters and data beside them.
-    rebuilt : tuple of str or None
-        None if its files are those that were recorded. Where they had to be rebuilt, the outputs
-        that differ from the record in its `dvc.lock`.
-    """
+    """A commit, or the working tree."""
 
     name: str
+    """As the user gave it."""
     commit: str | None
+    """Its full hash; None for the working tree."""
     folder: Path
+    """Holds its files: the checkout itself, or a copy."""
     absent: dict[str, str]
+    """Why a file of `NEEDED` is not there, by path."""
     stale: tuple[str, ...] = ()
+    """Stages whose outputs are not those of the code, parameters and data beside them."""
     rebuilt: tuple[str, ...] | None = None
+    """The outputs of a rebuild that differ from the commit's `dvc.lock`; None without a rebuild."""
 
     def path(self, name: str) -> Path:
-        """The path of a file of `NEEDED`.
-
-        Raises
-        ------
-        Absent
-            If this revision has it in no place.
-        """
+        """The path of a file of `NEEDED`; an `Absent` if this revision lacks it."""
         if name in self.absent:
             raise Absent(
                 self.absent[name],
@@ -89,14 +72,14 @@ class Revision:
 
 
 def working_tree(folder: Path) -> Revision:
-    """The checkout as it stands."""
-    # Imported here: it costs a second, which a slip in the arguments need not wait for.
+    """The checkout as it is now."""
+    # Imported here: it costs a second, which an error in the arguments need not wait for.
     from dvc.repo import Repo
 
     with Repo(str(folder)) as repository:
-        # DVC names them by file, relative to where one stands: `dvc.yaml:train`.
+        # DVC names them by file, relative to the current folder: `dvc.yaml:train`.
         stale = [name.rpartition(":")[2] for name in repository.status()]
-        # Of a frozen stage it says nothing, whatever has become of its inputs.
+        # It reports nothing of a frozen stage, whatever has become of its inputs.
         stale += [
             str(stage.name) for stage in repository.index.stages if stage.frozen and stage.cmd
         ]
@@ -108,48 +91,8 @@ def working_tree(folder: Path) -> Revision:
     return Revision("the working tree", None, folder, absent, tuple(dict.fromkeys(stale)))
 
 
-def at_commit(repository: Path, name: str, into: Path) -> Revision:
-    """Copy a commit's files out of git, DVC's cache or a remote.
-
-    Parameters
-    ----------
-    repository : Path
-        The checkout whose history has the commit.
-    name : str
-        A branch, tag or hash.
-    into : Path
-        An empty folder for the copy.
-
-    Returns
-    -------
-    Revision
-        With what could not be had in `absent`.
-
-    Raises
-    ------
-    PerennialError
-        If git knows no such revision.
-    """
-    commit = resolve(repository, name)
-    from dvc.api import DVCFileSystem
-    from dvc_data.index import DataIndexDirError
-
-    files = DVCFileSystem(str(repository), rev=commit)
-    absent = {}
-    for path in NEEDED:
-        target = into / path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            files.get(path, str(target), recursive=True)
-        except (OSError, DataIndexDirError):
-            # DVC does not say whether git or the cache lacks it; its own listing does.
-            is_known = files.exists(path)
-            absent[path] = NOWHERE if is_known else "it has no such file"
-    return Revision(name, commit, into, absent)
-
-
 def resolve(repository: Path, name: str) -> str:
-    """Find the commit of a branch, tag or hash; a `PerennialError` if there is none."""
+    """The full hash of a branch, tag or hash; a `PerennialError` if git knows none."""
     try:
         return git(repository, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}").strip()
     except PerennialError:
@@ -165,28 +108,12 @@ def _hint_of_unknown(repository: Path) -> str:
 
 
 def branch_ref(branch: str) -> str:
-    """The full name of a branch of `MAIN`: git takes a tag that is called `main` before it."""
+    """The full name of a branch of `MAIN`: git would prefer a tag of the same name."""
     return f"refs/{'remotes' if '/' in branch else 'heads'}/{branch}"
 
 
 def default_base(repository: Path) -> str:
-    """Find where the current branch left main.
-
-    Parameters
-    ----------
-    repository : Path
-        The checkout.
-
-    Returns
-    -------
-    str
-        The merge base with the first branch of `MAIN` that there is.
-
-    Raises
-    ------
-    PerennialError
-        If there is none.
-    """
+    """The commit at which the current branch left the first branch of `MAIN` that exists."""
     for branch in MAIN:
         with suppress(PerennialError):
             return git(repository, "merge-base", branch_ref(branch), "HEAD").strip()

@@ -6,8 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from perennial.bundle import integrity
-from perennial.bundle import signing as signature
+from perennial.bundle import integrity, signing
 from perennial.bundle.manifest import BundleError
 from perennial.runtime import jsonfile
 from perennial.runtime.errors import PerennialError
@@ -38,13 +37,7 @@ exit codes:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments.
-
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-        That of the command.
-    """
+    """Declare the command's arguments."""
     parser.description, parser.epilog = DESCRIPTION, EXAMPLES
     parser.add_argument(
         "folder", nargs="?", type=Path, default=BUNDLE, help=f"the bundle; {BUNDLE} by default"
@@ -56,18 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Sign a bundle.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        What `add_arguments` declared.
-
-    Returns
-    -------
-    int
-        0.
-    """
+    """Sign a bundle, and print where and with which key; always 0."""
     folder: Path = arguments.folder
     path, public_key = sign_bundle(folder, _private_key(arguments.key))
     if arguments.json:
@@ -94,31 +76,14 @@ def _private_key(given: str | None) -> bytes:
 
 
 def sign_bundle(folder: Path, private_key: bytes) -> tuple[Path, str]:
-    """Check a bundle and sign it.
+    """Check a bundle and sign it: the signature's path, and the line of the key that verifies it.
 
-    Parameters
-    ----------
-    folder : Path
-        Where the bundle lies.
-    private_key : bytes
-        A private key as PEM.
-
-    Returns
-    -------
-    path : Path
-        Where the signature was written.
-    public_key : str
-        The line of the key that verifies it.
-
-    Raises
-    ------
-    PerennialError
-        If the bundle is not whole, or the key is none, or not the one that the bundle names.
+    A bundle that is not whole, or another key than the one that it names, is a `PerennialError`.
     """
     try:
         content = integrity.read_manifest(folder)
         manifest, _ = integrity.check_files(folder, content)
-        found, public_key = signature.sign(content, private_key)
+        signature, public_key = signing.sign(content, private_key)
     except BundleError as error:
         raise PerennialError(str(error), hint="dvc repro, or dvc checkout") from None
     except ValueError as error:
@@ -134,6 +99,6 @@ def sign_bundle(folder: Path, private_key: bytes) -> tuple[Path, str]:
             where="export.sign",
             hint="sign with the private key of the one named, or change export.sign and run export",
         )
-    with publishing(signature.beside(folder)) as path:
-        path.write_bytes(found)
-    return signature.beside(folder), public_key
+    with publishing(signing.beside(folder)) as path:
+        path.write_bytes(signature)
+    return signing.beside(folder), public_key

@@ -1,4 +1,4 @@
-"""Which source files a stage runs: its import closure, held against its deps in `dvc.yaml`.
+"""Which source files a stage runs: its import closure, compared with its deps in `dvc.yaml`.
 
 DVC knows what `dvc.yaml` declares and nothing else. A stage that imports a module outside its deps
 would not run again when that module changes, and its results would be recorded under the wrong
@@ -31,7 +31,7 @@ _COMMAND = re.compile(r"python src (\w+)")
 
 
 class Difference(NamedTuple):
-    """A stage, and what its deps lack or hold in vain."""
+    """A stage, and what its deps lack or hold without need."""
 
     stage: str
     what: str
@@ -128,7 +128,7 @@ def _differences(deps: list[str], files: list[str]) -> Iterator[str]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the command: 0 if every closure lies inside its stage's deps, else 1."""
+    """Run the command: 0 if every closure is inside its stage's deps, else 1."""
     parser = argparse.ArgumentParser(
         prog="python -m perennial.review.verify.closure",
         description="Hold each stage's deps in dvc.yaml against the source files that it imports.",

@@ -14,22 +14,22 @@ from typing import Any
 
 from perennial.review.revision import environments
 from perennial.review.revision.checkout import Checkout
-from perennial.review.revision.clone import bring_data, clone
+from perennial.review.revision.clone import clone, fetch_sources
 from perennial.review.revision.revision import resolve
 from perennial.review.verify.checks import AFTER, BEFORE, DIFFERENT, QUICK, STALE, run_check
-from perennial.review.verify.definition import NotApplicable, Result, exit_code
 from perennial.review.verify.rebuild import rebuild
 from perennial.runtime import jsonfile
+from perennial.runtime.checks import NotApplicable, Result, exit_code
 from perennial.runtime.environment import LOCK
 from perennial.runtime.errors import PerennialError
 
 DESCRIPTION = """\
-Judge a commit. In a temporary clone, with an environment made from the commit's own
+Check a commit. In a temporary clone, with an environment made from the commit's own
 lock, every stage runs from nothing; then each output's hash is compared with the one
 that the commit's dvc.lock records. Nothing of yours is touched but .perennial/, where
 the environment is kept for the next time.
 
-With --quick, judge the working tree within seconds, and run nothing.
+With --quick, check the working tree within seconds, and run nothing.
 """
 
 EXAMPLES = """\
@@ -40,8 +40,8 @@ examples:
   perennial verify --quick
 
 exit codes:
-  0  yes: nothing was found
-  1  no: what was found is listed, the first stage first (docs/verify.md)
+  0  yes: no finding
+  1  no: the findings are listed, the first stage first (docs/verify.md)
   2  could not tell
 """
 
@@ -50,16 +50,13 @@ _ANSWERS = {0: "yes", 1: "no", 2: "could not tell"}
 
 @dataclass(frozen=True)
 class Verdict:
-    """What was judged, and how."""
+    """The answers of all checks on a commit, or on the working tree."""
 
     subject: str
-    """The commit, or the working tree."""
     commit: str | None
-    """The commit's full hash."""
+    """The commit's full hash; None for the working tree."""
     seconds: float
-    """How long it took."""
     results: list[Result]
-    """What each check said."""
 
     @property
     def code(self) -> int:
@@ -69,18 +66,12 @@ class Verdict:
     @property
     def first(self) -> str | None:
         """The first stage whose outputs differ."""
-        found = [r.findings for r in self.results if r.check is DIFFERENT and r.findings]
-        return found[0][0].where if found else None
+        stages = [f.where for r in self.results if r.check.code == DIFFERENT for f in r.findings]
+        return stages[0] if stages else None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the command's arguments.
-
-    Parameters
-    ----------
-    parser : argparse.ArgumentParser
-        The command's parser.
-    """
+    """Declare the command's arguments."""
     parser.description, parser.epilog = DESCRIPTION, EXAMPLES
     parser.add_argument("rev", nargs="?", metavar="REV", help="a commit; HEAD by default")
     parser.add_argument("--quick", action="store_true", help="judge the working tree, run nothing")
@@ -95,38 +86,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Judge, and report.
-
-    Parameters
-    ----------
-    arguments : argparse.Namespace
-        What `add_arguments` declares.
-
-    Returns
-    -------
-    int
-        0 yes, 1 no, 2 could not tell.
-    """
+    """Run the checks and print a report: 0 yes, 1 no, 2 could not tell."""
     if arguments.quick and (arguments.rev or arguments.keep):
         raise PerennialError("--quick judges the working tree: it takes neither REV nor --keep")
     checkout = Checkout(Path.cwd())
     started = time.perf_counter()
     if arguments.quick:
-        subject, commit, results = "the working tree", None, _quick(checkout)
+        subject, commit, results = "the working tree", None, _check_tree(checkout)
     else:
         commit = _commit(checkout, arguments.rev or "HEAD")
         subject = f"commit {commit[:10]}"
-        with _ground(arguments.keep) as folder:
-            results = _judged(checkout, commit, folder, arguments.environment)
+        with _work_folder(arguments.keep) as folder:
+            results = _check_commit(checkout, commit, folder, arguments.environment)
     verdict = Verdict(subject, commit, time.perf_counter() - started, results)
     print(jsonfile.dumps(_record(verdict)) if arguments.json else _text(verdict), end="")
     return verdict.code
 
 
-def _quick(checkout: Checkout) -> list[Result]:
+def _check_tree(checkout: Checkout) -> list[Result]:
     results = []
     for check in QUICK:
-        _say(f"{check.code} {check.title}")
+        _progress(f"{check.code} {check.title}")
         results.append(run_check(check, checkout))
     return results
 
@@ -134,12 +114,12 @@ def _quick(checkout: Checkout) -> list[Result]:
 def _commit(checkout: Checkout, rev: str) -> str:
     commit = resolve(checkout.root, rev)
     if checkout.git("status", "--porcelain").strip():
-        _say("the working tree has uncommitted changes, which are not judged (--quick does)")
+        _progress("the working tree has uncommitted changes, which are not judged (--quick does)")
     return commit
 
 
 @contextmanager
-def _ground(keep: Path | None) -> Iterator[Path]:
+def _work_folder(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
         if keep.exists():
             raise PerennialError("it exists already", where=str(keep), hint="name a new folder")
@@ -150,25 +130,25 @@ def _ground(keep: Path | None) -> Iterator[Path]:
         yield Path(folder).resolve()
 
 
-def _judged(checkout: Checkout, commit: str, folder: Path, kind: str) -> list[Result]:
-    _say(f"cloning {commit[:10]}")
+def _check_commit(checkout: Checkout, commit: str, folder: Path, kind: str) -> list[Result]:
+    _progress(f"cloning {commit[:10]}")
     copy = clone(checkout, commit, folder)
-    bring_data(checkout, copy)
+    fetch_sources(checkout, copy)
     before = [run_check(check, copy) for check in BEFORE]
-    if any(result.check is STALE and result.findings for result in before):
+    if any(result.check.code == STALE and result.findings for result in before):
         reason = "nothing was run: dvc.lock records what another tree made"
         return before + [Result(check, NotApplicable(reason)) for check in AFTER]
-    home = _environment(checkout, copy, kind)
-    found = rebuild(checkout, copy, folder, home)
-    _say("comparing")
-    return before + [run_check(check, found) for check in AFTER]
+    environment = _environment(checkout, copy, kind)
+    outcome = rebuild(checkout, copy, folder, environment)
+    _progress("comparing")
+    return before + [run_check(check, outcome) for check in AFTER]
 
 
 def _environment(checkout: Checkout, copy: Checkout, kind: str) -> Path:
-    read = environments.files_of(copy.root)
+    read = environments.reader_of(copy.root)
     if kind == "current":
-        return environments.refuse_other_lock(read(str(LOCK)).decode())
-    _say("the environment of its lock (minutes the first time)")
+        return environments.current(read(str(LOCK)).decode())
+    _progress("the environment of its lock (minutes the first time)")
     return environments.of_lock(checkout.root, read)
 
 
@@ -184,17 +164,17 @@ def _record(verdict: Verdict) -> dict[str, Any]:
 
 
 def _text(verdict: Verdict) -> str:
-    lines = [line for result in verdict.results for line in _told(result)]
+    lines = [line for result in verdict.results for line in _lines(result)]
     count = sum(len(result.findings) for result in verdict.results)
-    found = f": {count} finding{'s' if count != 1 else ''}" if count else ""
-    head = f"{_ANSWERS[verdict.code]}{found}, {verdict.subject}, {verdict.seconds:.0f} s"
-    return "\n".join([*lines, "", head]) + "\n"
+    findings = f": {count} finding{'s' if count != 1 else ''}" if count else ""
+    summary = f"{_ANSWERS[verdict.code]}{findings}, {verdict.subject}, {verdict.seconds:.0f} s"
+    return "\n".join([*lines, "", summary]) + "\n"
 
 
-def _told(result: Result) -> Iterator[str]:
-    said = {"pass": "nothing found", "finding": "FOUND"}.get(result.status, result.status)
+def _lines(result: Result) -> Iterator[str]:
+    status = {"pass": "nothing found", "finding": "FOUND"}.get(result.status, result.status)
     reason = f", {result.reason}" if result.reason else ""
-    yield f"{result.check.code} {result.check.title}: {said}{reason}"
+    yield f"{result.check.code} {result.check.title}: {status}{reason}"
     for finding in result.findings:
         yield f"  - {finding.where}: " + finding.what.replace("\n", "\n      ")
     if result.findings:
@@ -202,5 +182,5 @@ def _told(result: Result) -> Iterator[str]:
         yield f"  more: {result.check.page}"
 
 
-def _say(line: str) -> None:
+def _progress(line: str) -> None:
     print(f"verify: {line}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""No secret stands in a configuration that git tracks."""
+"""No configuration that git tracks holds a secret."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from pathlib import PurePosixPath
 
 from perennial.review.revision.checkout import Checkout
-from perennial.review.verify.definition import Finding
+from perennial.runtime.checks import Finding
 
-#: Tokens that can be told by their form, each as its issuer documents it.
+#: Tokens of a known form, each as its issuer documents it.
 _FORMS = {
     "a private key": r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY",
     "an AWS access key": r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b",
@@ -22,14 +22,14 @@ _FORMS = {
     "a Stripe key": r"\b[rs]k_live_[0-9A-Za-z]{20,}",
     "a password in a URL": r"\b[a-z][a-z0-9+.-]*://[^\s:/@]+:(?![$<{*%])[^\s/@]+@",
 }
-#: Settings that are secret whatever their form: DVC's for its remotes, and those of their kind.
+#: Settings that are secret whatever their form: DVC's for its remotes, and others like them.
 _SETTING = re.compile(
     r"""^\s*["']?(?P<key>[\w.-]*(?:password|passwd|secret|secret_?access_?key|connection_string
     |account_key|sas_token|access_token|auth_token|api_?key|token|private_key|key_secret))["']?
     \s*[=:]\s*["']?(?P<value>[^\s"',#]{6,})""",
     re.VERBOSE | re.IGNORECASE,
 )
-#: A reference to a variable, or a place left open, is no secret.
+#: A reference to a variable, or a placeholder, is no secret.
 _OPEN = re.compile(r"[$<{*%!]|env:|x{3,}|\.\.\.|none|null|true|false", re.IGNORECASE)
 
 _SUFFIXES = {".cfg", ".conf", ".env", ".ini", ".json", ".properties", ".toml", ".yaml", ".yml"}
@@ -38,26 +38,15 @@ _LARGEST = 1_000_000
 
 
 def find_secrets(checkout: Checkout) -> list[Finding]:
-    """Look through the configuration that git tracks.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Where to look.
-
-    Returns
-    -------
-    list of Finding
-        File and line of each, and its kind; never the secret.
-    """
-    found = []
+    """File, line and kind of each secret in the configuration that git tracks; never the secret."""
+    findings = []
     for name in checkout.git("ls-files", "-z").split("\0"):
         path = checkout.root / name
         if not (_is_configuration(name) and path.is_file()) or path.stat().st_size > _LARGEST:
             continue
         text = path.read_text(encoding="utf-8", errors="replace")
-        found += [Finding(f"{name}, line {line}", what) for line, what in secrets_in(text)]
-    return found
+        findings += [Finding(f"{name}, line {line}", what) for line, what in secrets_in(text)]
+    return findings
 
 
 def _is_configuration(name: str) -> bool:
@@ -66,20 +55,8 @@ def _is_configuration(name: str) -> bool:
 
 
 def secrets_in(text: str) -> Iterator[tuple[int, str]]:
-    r"""Find secrets in a text.
+    r"""Line numbers of a text, and what kind of secret seems to be there.
 
-    Parameters
-    ----------
-    text : str
-        A file's content.
-
-    Yields
-    ------
-    tuple of int and str
-        A line's number, and what seems to stand there.
-
-    Examples
-    --------
     >>> list(secrets_in("[remote]\n    password = hunter22\n    token = $TOKEN"))
     [(2, 'a value for password')]
     """

@@ -7,27 +7,18 @@ import os
 from perennial.params import yamlfile
 from perennial.review.revision.checkout import Checkout
 from perennial.review.verify import closure
-from perennial.review.verify.definition import Answer, CannotTell, Finding
+from perennial.runtime.checks import Answer, CouldNotTell, Finding
 
 
 def find_other_dependencies(checkout: Checkout) -> Answer:
-    """Compare each stage's deps with its import closure.
+    """Files that a stage may run outside its deps, and deps of which it runs nothing.
 
-    Parameters
-    ----------
-    checkout : Checkout
-        Where to look.
-
-    Returns
-    -------
-    list of Finding or CannotTell
-        One for each file outside the deps, and for each dep in vain. Stages that do not run
-        `python src` are left out.
+    Stages that do not run `python src` are left out.
     """
     pipeline = yamlfile.load(checkout.root / closure.PIPELINE)
     try:
-        found = closure.differences(pipeline, checkout.root / closure.SOURCE)
+        differences = closure.differences(pipeline, checkout.root / closure.SOURCE)
     except SyntaxError as error:
         name = os.path.relpath(str(error.filename), checkout.root)
-        return CannotTell(f"{name}, line {error.lineno}: {error.msg}")
-    return [Finding(stage, what) for stage, what in found]
+        return CouldNotTell(f"{name}, line {error.lineno}: {error.msg}")
+    return [Finding(stage, what) for stage, what in differences]

@@ -10,24 +10,12 @@ from perennial.params.build import OTHERS, PARAMS, read_params
 from perennial.review.params.compare import compare_params
 from perennial.review.params.gate import gate_params
 from perennial.review.revision.checkout import Checkout
-from perennial.review.verify.definition import Finding
+from perennial.runtime.checks import Finding
 from perennial.runtime.errors import PerennialError
 
 
 def find_wrong_parameters(checkout: Checkout) -> list[Finding]:
-    """Check `params.yaml` against its model and against what the stages declare.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Where to look.
-
-    Returns
-    -------
-    list of Finding
-        One for what the model refuses, one for each value that no stage declares, and one for each
-        declared key that has no value.
-    """
+    """What the model of `params.yaml` refuses, undeclared values, and declared keys without one."""
     path = checkout.root / PARAMS
     try:
         for read in (read_params, compare_params, gate_params):
@@ -37,7 +25,7 @@ def find_wrong_parameters(checkout: Checkout) -> list[Finding]:
     declared = {
         (stage.name, key) for stage in checkout.stages for key in stage.params.get(PARAMS.name, [])
     }
-    # No stage reads the others, and none has to run for a change of theirs.
+    # No stage reads the others, so none has to run when they change.
     values = {key: value for key, value in yamlfile.load(path).items() if key not in OTHERS}
     return [
         *(Finding(key, "no stage declares it: a change would run nothing")
@@ -48,22 +36,8 @@ def find_wrong_parameters(checkout: Checkout) -> list[Finding]:
 
 
 def unused(values: dict[str, Any], declared: Iterable[str]) -> list[str]:
-    """Find values that no stage would notice a change of.
+    """Keys of `params.yaml`, with dots, that no stage declares, alone or in a section.
 
-    Parameters
-    ----------
-    values : dict
-        The content of `params.yaml`.
-    declared : iterable of str
-        Keys that stages declare, sections among them, with dots.
-
-    Returns
-    -------
-    list of str
-        Keys with dots.
-
-    Examples
-    --------
     >>> unused({"train": {"seed": 0, "params": {"max_iter": 9}}}, ["train.params"])
     ['train.seed']
     """

@@ -1,4 +1,4 @@
-"""A commit's pipeline, run from nothing in a clone, and what came of it."""
+"""A commit's pipeline, run from nothing in a clone, and checks of the outcome."""
 
 from __future__ import annotations
 
@@ -6,166 +6,105 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from perennial.review.revision.checkout import Checkout, Stage, Tracked, lies_in
-from perennial.review.revision.clone import bring_output, record_outputs
-from perennial.review.revision.repro import Failure, differing, repro
+from perennial.review.revision.checkout import Checkout
+from perennial.review.revision.clone import fetch_output, save_outputs
+from perennial.review.revision.pipeline import Stage, Tracked, differing, lies_in
+from perennial.review.revision.repro import Failure, repro
 from perennial.review.verify import trace
-from perennial.review.verify.contents import compare
-from perennial.review.verify.definition import Answer, Finding, NotApplicable
+from perennial.review.verify.differences import compare
+from perennial.runtime.checks import Answer, Finding, NotApplicable
 
-_RECORDS = "records"
+_TRACES = "traces"
 _RECORDED = "recorded"
 
 
 @dataclass
 class Rebuild:
-    """A clone in which every stage has run, as far as one came.
-
-    Parameters
-    ----------
-    original : Checkout
-        The caller's checkout.
-    clone : Checkout
-        As it was before the run: what the commit records.
-    folder : Path
-        Holds the clone, its cache and its records.
-    environment : Path
-        The environment that stages run with.
-    rebuilt : Checkout or None
-        The same folder as it was after the run.
-    failure : Failure or None
-        The stage that failed, if one did.
-    unrecorded : str or None
-        Why no files were recorded.
-    """
+    """A clone in which every stage has run, or those up to a failure."""
 
     original: Checkout
+    """The caller's checkout."""
     clone: Checkout
+    """As it was before the run: what the commit records."""
     folder: Path
+    """Holds the clone, its cache and the traces."""
     environment: Path
+    """The environment that stages run with."""
     rebuilt: Checkout | None = None
+    """The clone as it was after the run."""
     failure: Failure | None = None
-    unrecorded: str | None = None
+    untraced: str | None = None
+    """Why no opened files were traced."""
 
 
 def rebuild(original: Checkout, clone: Checkout, folder: Path, environment: Path) -> Rebuild:
-    """Run every stage, whatever `dvc.lock` and caches say.
-
-    Parameters
-    ----------
-    original : Checkout
-        The caller's checkout.
-    clone : Checkout
-        The clone to run in.
-    folder : Path
-        The folder that the clone lies in.
-    environment : Path
-        The environment to run with.
-
-    Returns
-    -------
-    Rebuild
-        What came of it.
-    """
-    found = Rebuild(original, clone, folder, environment)
+    """Run every stage of a clone, whatever `dvc.lock` and caches say."""
+    outcome = Rebuild(original, clone, folder, environment)
     # The hashes that the commit records are read before the run writes others.
-    record_outputs(clone, folder / _RECORDED)
-    shell = trace.recording_shell(folder / _RECORDS)
+    save_outputs(clone, folder / _RECORDED)
+    shell = trace.recording_shell(folder / _TRACES)
     if isinstance(shell, str):
-        found.unrecorded = shell
-    found.failure = repro(
+        outcome.untraced = shell
+    outcome.failure = repro(
         clone.root,
         folder,
         environment,
-        _say,
+        _print_stage,
         "--force",
         "--no-run-cache",
         shell=shell if isinstance(shell, Path) else None,
     )
-    found.rebuilt = Checkout(clone.root)
-    return found
+    outcome.rebuilt = Checkout(clone.root)
+    return outcome
 
 
-def _say(stage: str) -> None:
+def _print_stage(stage: str) -> None:
     print(f"verify: rebuilding {stage}", file=sys.stderr, flush=True)
 
 
-def find_failed(found: Rebuild) -> list[Finding]:
-    """Say whether a stage failed.
-
-    Parameters
-    ----------
-    found : Rebuild
-        What came of the rebuild.
-
-    Returns
-    -------
-    list of Finding
-        The stage and its last words.
-    """
-    failure = found.failure
-    return [Finding(failure.stage, "\n".join(failure.said))] if failure else []
+def find_failed(outcome: Rebuild) -> list[Finding]:
+    """The stage that failed, with the last lines that it printed."""
+    failure = outcome.failure
+    return [Finding(failure.stage, "\n".join(failure.output))] if failure else []
 
 
-def find_differences(found: Rebuild) -> Answer:
-    """Compare every output's hash with the one that the commit's `dvc.lock` records.
-
-    Parameters
-    ----------
-    found : Rebuild
-        What came of the rebuild.
-
-    Returns
-    -------
-    list of Finding or NotApplicable
-        One for each output that differs, in the order in which the stages run.
-    """
-    if found.failure or found.rebuilt is None:
+def find_differences(outcome: Rebuild) -> Answer:
+    """Outputs whose hash is not the one that the commit's `dvc.lock` records, first stage first."""
+    if outcome.failure or outcome.rebuilt is None:
         return NotApplicable("the rebuild did not come to its end")
     return [
-        Finding(stage.name, f"{out.path}: {words}")
-        for stage, out, new in differing(found.clone.stages, found.rebuilt.stages)
-        for words in _told(found, out, new)
+        Finding(stage.name, f"{out.path}: {difference}")
+        for stage, out, new in differing(outcome.clone.stages, outcome.rebuilt.stages)
+        for difference in _described(outcome, out, new)
     ]
 
 
-def _told(found: Rebuild, out: Tracked, new: str | None) -> list[str]:
+def _described(outcome: Rebuild, out: Tracked, new: str | None) -> list[str]:
     if out.oid is None or new is None:
         return [f"recorded {out.oid or 'nowhere'}, rebuilt {new or 'not at all'}"]
-    old = bring_output(found.original, found.clone, out, found.folder / _RECORDED)
-    words = compare(old, found.clone.root / out.path) if old else []
-    return words or [f"recorded {out.oid}, rebuilt {new}; the recorded one is not here"]
+    old = fetch_output(outcome.original, outcome.clone, out, outcome.folder / _RECORDED)
+    differences = compare(old, outcome.clone.root / out.path) if old else []
+    return differences or [f"recorded {out.oid}, rebuilt {new}; the recorded one is not here"]
 
 
-def find_undeclared(found: Rebuild) -> Answer:
-    """Look for files that stages opened and did not declare.
-
-    Parameters
-    ----------
-    found : Rebuild
-        What came of the rebuild.
-
-    Returns
-    -------
-    list of Finding or NotApplicable
-        One for each stage and file.
-    """
-    if found.unrecorded:
-        return NotApplicable(found.unrecorded)
+def find_undeclared(outcome: Rebuild) -> Answer:
+    """Files that stages opened and did not declare."""
+    if outcome.untraced:
+        return NotApplicable(outcome.untraced)
     return [
         Finding(stage.name, f"it {how} {path}")
-        for stage in found.clone.stages
-        for path, how in _undeclared(found, stage)
+        for stage in outcome.clone.stages
+        for path, how in _undeclared(outcome, stage)
     ]
 
 
-def _undeclared(found: Rebuild, stage: Stage) -> list[tuple[str, str]]:
-    opened = list(trace.accesses(found.folder / _RECORDS / stage.name))
+def _undeclared(outcome: Rebuild, stage: Stage) -> list[tuple[str, str]]:
+    opened = list(trace.accesses(outcome.folder / _TRACES / stage.name))
     elsewhere = {
         (access.path, f"{access.how}, in the checkout that the clone was made of,")
         for access in opened
-        if lies_in(access.path, str(found.original.root_of_git))
-        and not lies_in(access.path, str(found.environment))
-        and not lies_in(access.path, str(found.folder))
+        if lies_in(access.path, str(outcome.original.root_of_git))
+        and not lies_in(access.path, str(outcome.environment))
+        and not lies_in(access.path, str(outcome.folder))
     }
-    return trace.undeclared(stage, opened, found.clone.root) + sorted(elsewhere)
+    return trace.undeclared(stage, opened, outcome.clone.root) + sorted(elsewhere)

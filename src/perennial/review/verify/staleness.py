@@ -8,45 +8,39 @@ from pathlib import Path
 from typing import Any
 
 from perennial.params import yamlfile
-from perennial.review.revision.checkout import Checkout, Stage, lies_in
-from perennial.review.verify.contents import values
-from perennial.review.verify.definition import Finding
+from perennial.review.report.wording import few
+from perennial.review.revision.changed_files import changed_files
+from perennial.review.revision.checkout import Checkout
+from perennial.review.revision.pipeline import Stage, lies_in
+from perennial.review.verify.differences import values
+from perennial.runtime.checks import Finding
 from perennial.runtime.errors import PerennialError
 
-#: What DVC says of a file that is merely not here, as in a fresh clone.
+#: DVC's words for a file that is merely not here, as in a fresh clone.
 _ABSENT = ("deleted", "not in cache")
 
 FROZEN = "it is frozen, so that DVC looks at none of its inputs: dvc unfreeze"
 
 
 def find_stale(checkout: Checkout) -> list[Finding]:
-    """Look for stages that `dvc.lock` describes otherwise than they are.
+    """Stages that are not as `dvc.lock` describes them, in the order in which they run.
 
-    Parameters
-    ----------
-    checkout : Checkout
-        Where to look.
-
-    Returns
-    -------
-    list of Finding
-        In the order in which the stages run. An output that is not here is none, nor is what
-        depends on it: `dvc pull` brings it back.
+    An output that is not here is no finding, nor is what depends on it: `dvc pull` brings it back.
     """
     with chdir(checkout.root):
         status = checkout.repo.status()
     stages = checkout.stages
-    # Of a changed input, the stage that made it tells; of one that is not here, nobody can.
-    told_elsewhere = {out.path for stage in stages for out in stage.outs}
-    gone = {path for stage in stages if stage.is_source for path in _absent(status, stage)}
-    told_elsewhere |= {dep.path for stage in stages for dep in stage.deps
-                       if any(lies_in(path, dep.path) for path in gone)}  # fmt: skip
+    # A changed output is reported by the stage that makes it; of an absent one nothing is known.
+    reported = {out.path for stage in stages for out in stage.outs}
+    absent = {path for stage in stages if stage.is_source for path in _absent(status, stage)}
+    reported |= {dep.path for stage in stages for dep in stage.deps
+                 if any(lies_in(path, dep.path) for path in absent)}  # fmt: skip
     return [
         Finding(stage.name, what)
         for stage in stages
         for what in (
-            *_changes(status.get(stage.name, []), told_elsewhere, stage, checkout.root),
-            *_torn(stage, stages),
+            *_changes(status.get(stage.name, []), reported, stage, checkout),
+            *_inconsistent(stage, stages),
             *(FROZEN for _ in range(stage.is_frozen)),
         )
     ]
@@ -60,7 +54,7 @@ def _absent(status: dict[str, Any], stage: Stage) -> Iterator[str]:
 
 
 def _changes(
-    entries: Iterable[Any], told_elsewhere: set[str], stage: Stage, root: Path
+    entries: Iterable[Any], reported: set[str], stage: Stage, checkout: Checkout
 ) -> Iterator[str]:
     for entry in entries:
         if not isinstance(entry, dict):
@@ -71,20 +65,27 @@ def _changes(
                 yield f"{path} is {change}"
         for path, change in entry.get("changed deps", {}).items():
             if isinstance(change, dict):
-                yield from _parameters(path, change, stage.params.get(path, {}), root)
-            elif path not in told_elsewhere:
-                yield f"{path} is {change}"
+                yield from _parameters(path, change, stage.params.get(path, {}), checkout.root)
+            elif path not in reported:
+                yield f"{path} is {change}{_files(checkout, stage, path)}"
+
+
+def _files(checkout: Checkout, stage: Stage, path: str) -> str:
+    """The changed files of a folder, in brackets."""
+    names = [name for dep in stage.deps if dep.path == path
+             for name in changed_files(checkout, dep)]  # fmt: skip
+    return f" ({few(names, shown=5)})" if names else ""
 
 
 def _parameters(
     path: str, changes: dict[str, str], recorded: dict[str, Any], root: Path
 ) -> Iterator[str]:
     for key, how in changes.items():
-        found = _value(root / path, key) if how == "modified" else None
-        if found is None:
+        value = _value(root / path, key) if how == "modified" else None
+        if value is None:
             yield f"{path}: {key} is {how}"
         else:
-            yield from (f"{path}: {words}" for words in values({key: recorded[key]}, {key: found}))
+            yield from (f"{path}: {text}" for text in values({key: recorded[key]}, {key: value}))
 
 
 def _value(path: Path, key: str) -> Any:
@@ -97,14 +98,14 @@ def _value(path: Path, key: str) -> Any:
     return value
 
 
-def _torn(stage: Stage, stages: Iterable[Stage]) -> Iterator[str]:
-    """Find what was recorded with one hash where it was made, and with another where it was used.
+def _inconsistent(stage: Stage, stages: Iterable[Stage]) -> Iterator[str]:
+    """Inputs that are recorded with another hash than where they were made.
 
     New data that are only added leave that behind, and so may a merge of two branches by hand.
     """
-    made = {out.path: (out.oid, other) for other in stages for out in other.outs}
+    makers = {out.path: (out.oid, other) for other in stages for out in other.outs}
     for dep in stage.deps:
-        oid, maker = made.get(dep.path, (None, stage))
+        oid, maker = makers.get(dep.path, (None, stage))
         if oid is not None and dep.oid is not None and oid != dep.oid:
             yield (
                 f"{dep.path} is modified"

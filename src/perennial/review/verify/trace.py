@@ -1,4 +1,4 @@
-"""Which files a stage opens, as the kernel saw it.
+"""Which files a stage opens, as the kernel sees it.
 
 Python's audit hooks do not see what Arrow, treelite or onnxruntime open; strace does. DVC starts
 each stage's command through ``$SHELL``, so a shell that starts strace records every stage, whatever
@@ -16,7 +16,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from perennial.review.revision.checkout import Stage, lies_in
+from perennial.review.revision.pipeline import Stage, lies_in
 
 _CALLS = (
     "open,openat,openat2,creat,execve,truncate,rename,renameat,renameat2,link,linkat,symlink,"
@@ -41,38 +41,19 @@ _LOG = ".perennial"
 
 @dataclass(frozen=True)
 class Access:
-    """One file that was opened.
-
-    Parameters
-    ----------
-    path : str
-        Its absolute path.
-    is_writing : bool
-        Whether it was opened, or put there, to be written.
-    """
+    """One file that was opened, or put in place, by its absolute path."""
 
     path: str
     is_writing: bool
 
     @property
     def how(self) -> str:
-        """What was done, in a word."""
+        """The kind of access, as a verb."""
         return "writes" if self.is_writing else "reads"
 
 
 def recording_shell(folder: Path) -> Path | str:
-    """Make a shell that records every stage.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the records go; a folder for each stage.
-
-    Returns
-    -------
-    Path or str
-        The shell; or why this system cannot record.
-    """
+    """Make a shell that records every stage, in a folder each; or say why that is not possible."""
     if shutil.which("strace") is None:
         return "there is no strace: install it to see which files a stage opens"
     for fast in ("--seccomp-bpf", ""):
@@ -95,38 +76,15 @@ def recording_shell(folder: Path) -> Path | str:
 
 
 def accesses(folder: Path) -> Iterator[Access]:
-    """Read the records of a stage.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds a file for each process.
-
-    Yields
-    ------
-    Access
-        Each file that was opened, folders left out.
-    """
+    """Files that a stage opened, by the records of its processes; folders are left out."""
     for record in sorted(folder.glob("trace.*")):
         with record.open(encoding="utf-8", errors="replace") as lines:
             yield from parsed(lines)
 
 
 def parsed(lines: Iterable[str]) -> Iterator[Access]:
-    """Read the record of one process.
+    """Files that a process opened, by the lines that ``strace -ff -y`` writes.
 
-    Parameters
-    ----------
-    lines : iterable of str
-        As ``strace -ff -y`` writes them.
-
-    Yields
-    ------
-    Access
-        Each file that was opened.
-
-    Examples
-    --------
     >>> line = 'openat(AT_FDCWD</a>, "b", O_RDONLY|O_CLOEXEC) = 3</a/b>'
     >>> list(parsed([line]))
     [Access(path='/a/b', is_writing=False)]
@@ -147,7 +105,7 @@ def parsed(lines: Iterable[str]) -> Iterator[Access]:
 
 
 def _named(name: str, arguments: str, here: str) -> Iterator[Access]:
-    """Take the paths that a call without a descriptor names."""
+    """Files that a call names which has no descriptor."""
     paths = [
         _decoded(posixpath.normpath(posixpath.join(match["at"] or here, match["text"])))
         for match in _STRING.finditer(arguments)
@@ -155,7 +113,7 @@ def _named(name: str, arguments: str, here: str) -> Iterator[Access]:
     if name == "execve":
         yield Access(paths[0], is_writing=False)
     elif paths:
-        # What is renamed or linked was in sight before; it is where it goes that counts.
+        # The file was seen when it was made; where it is renamed or linked to counts.
         yield Access(paths[-1], is_writing=True)
 
 
@@ -171,31 +129,18 @@ def _decoded(text: str) -> str:
 
 
 def undeclared(stage: Stage, opened: Iterable[Access], root: Path) -> list[tuple[str, str]]:
-    """Find the files inside a repository that a stage opened and did not declare.
+    """Files of a repository that a stage opened and did not declare, with "reads" or "writes".
 
-    Parameters
-    ----------
-    stage : Stage
-        What it declares.
-    opened : iterable of Access
-        What it opened.
-    root : Path
-        The repository.
-
-    Returns
-    -------
-    list of tuple
-        Path and "reads" or "writes", sorted. A module's compiled form counts as the module, a
-        half-written output as the output. An empty module, as most packages' ``__init__`` are,
-        holds nothing to declare.
+    A module's compiled form counts as the module, a half-written output as the output. An empty
+    module, as most packages' ``__init__`` are, has nothing to declare.
     """
     outs = [out.path for out in stage.outs]
     deps = [dep.path for dep in stage.deps] + list(stage.params)
-    found: dict[str, str] = {}
+    accesses: dict[str, str] = {}
     for access in opened:
         if not lies_in(access.path, str(root)):
             continue
-        path = _meant(PurePosixPath(access.path).relative_to(root))
+        path = _source_of(PurePosixPath(access.path).relative_to(root))
         # Python writes a module's compiled form when it reads the module.
         is_writing = access.is_writing and "/__pycache__/" not in access.path
         if is_writing and lies_in(path, _LOG):
@@ -203,16 +148,16 @@ def undeclared(stage: Stage, opened: Iterable[Access], root: Path) -> list[tuple
         allowed = outs if is_writing else outs + deps
         if _is_empty_module(root / path):
             continue
-        if not any(lies_in(path, name) for name in allowed) and found.get(path) != "writes":
-            found[path] = "writes" if is_writing else "reads"
-    return sorted(found.items())
+        if not any(lies_in(path, name) for name in allowed) and accesses.get(path) != "writes":
+            accesses[path] = "writes" if is_writing else "reads"
+    return sorted(accesses.items())
 
 
 def _is_empty_module(path: Path) -> bool:
     return path.suffix == ".py" and path.is_file() and not path.stat().st_size
 
 
-def _meant(path: PurePosixPath) -> str:
+def _source_of(path: PurePosixPath) -> str:
     compiled = _CACHED.fullmatch(path.name)
     if path.parent.name == "__pycache__" and compiled:
         return str(path.parent.parent / f"{compiled['module']}.py")

@@ -1,32 +1,21 @@
-"""What a review reads is committed."""
+"""The files that a review reads are committed."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from perennial.review.revision.checkout import Checkout
-from perennial.review.verify.definition import Finding
+from perennial.runtime.checks import Finding
 
 #: Beside every output that git keeps and every `.dvc` file.
 _ALWAYS = ("dvc.yaml", "dvc.lock", "params.yaml", "data/contract.yaml")
 
 _CHANGED = "differs from the commit"
-_HOW = {"?": "is not in git", "D": "is deleted", "A": "is added, not committed"}
+_STATES = {"?": "is not in git", "D": "is deleted", "A": "is added, not committed"}
 
 
 def find_uncommitted(checkout: Checkout) -> list[Finding]:
-    """Look for results, and what they come from, that differ from the commit.
-
-    Parameters
-    ----------
-    checkout : Checkout
-        Where to look.
-
-    Returns
-    -------
-    list of Finding
-        One for each file.
-    """
+    """Results, and the files that they come from, that differ from the commit."""
     kept = [
         out.path
         for stage in checkout.stages
@@ -34,15 +23,18 @@ def find_uncommitted(checkout: Checkout) -> list[Finding]:
         if not (out.is_cached or stage.is_source)
     ]
     sources = [stage.name for stage in checkout.stages if stage.is_source]
-    paths = (*_ALWAYS, *kept, *sources)
-    asked = ("status", "--porcelain", "-z", "--untracked-files=all", "--", *paths)
-    told = checkout.git("--literal-pathspecs", *asked)
-    how = {path: _HOW.get(letters.strip()[:1], _CHANGED) for letters, path in _entries(told)}
-    return [Finding(path, words) for path, words in how.items()]
+    options = ("--porcelain", "-z", "--untracked-files=all")
+    status = checkout.git(
+        "--literal-pathspecs", "status", *options, "--", *_ALWAYS, *kept, *sources
+    )
+    states = {
+        path: _STATES.get(letters.strip()[:1], _CHANGED) for letters, path in _entries(status)
+    }
+    return [Finding(path, state) for path, state in states.items()]
 
 
-def _entries(told: str) -> Iterator[tuple[str, str]]:
-    parts = iter(told.split("\0"))
+def _entries(status: str) -> Iterator[tuple[str, str]]:
+    parts = iter(status.split("\0"))
     for entry in parts:
         if not entry:
             continue

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from perennial.review.gate.reports import unlike, unlike_metrics
+from perennial.review.gate.claims import unlike, unlike_metrics
 
 VALUES = {"roc_auc": 0.7149921, "brier": 0.1178523}
 
@@ -24,7 +24,7 @@ def test_rounded_figures_are_the_figures() -> None:
 
 
 @pytest.mark.parametrize(
-    ("claimed", "told"),
+    ("claimed", "expected"),
     [
         (report(roc_auc=0.715), ["roc_auc is reported as 0.715, and the model has 0.714992"]),
         (report(roc_auc=True), ["roc_auc is reported as True, and the model has 0.714992"]),
@@ -43,8 +43,8 @@ def test_rounded_figures_are_the_figures() -> None:
         ({"detail": [{}]}, ["metrics/evaluate.json is no report of metrics"]),
     ],
 )
-def test_an_edited_figure_is_found_wherever_it_stands(claimed: Any, told: list[str]) -> None:
-    assert unlike_metrics(claimed, VALUES) == told
+def test_an_edited_figure_is_reported_wherever_it_is(claimed: Any, expected: list[str]) -> None:
+    assert unlike_metrics(claimed, VALUES) == expected
 
 
 def test_data_figures_are_compared_at_any_depth_and_must_be_there() -> None:

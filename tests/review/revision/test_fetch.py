@@ -1,4 +1,4 @@
-"""A commit whose outputs lie nowhere is rebuilt in a clone, or says why it cannot be."""
+"""A commit whose outputs are stored nowhere is rebuilt in a clone, or says why it cannot be."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from perennial.review.revision.rebuilt import revision_at
+from perennial.review.revision.fetch import revision_at
 from perennial.review.revision.revision import Absent
 
 if TYPE_CHECKING:
@@ -75,8 +75,8 @@ def project(finished: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     return finished.copy(tmp_path / "project")
 
 
-class Heard(list[str]):
-    """What was told, line by line."""
+class Steps(list[str]):
+    """The steps that are reported, line by line."""
 
     def __call__(self, line: str) -> None:
         self.append(line.rpartition(": ")[2])
@@ -89,9 +89,9 @@ class Heard(list[str]):
 
 def forget(project: Project, *contents: str) -> None:
     """Take objects out of the cache, by what is in them."""
-    found = [path for path in stored(project) if path.read_text() in contents]
-    assert len(found) == len(contents)
-    for path in found:
+    paths = [path for path in stored(project) if path.read_text() in contents]
+    assert len(paths) == len(contents)
+    for path in paths:
         path.unlink()
 
 
@@ -113,19 +113,19 @@ def state(project: Project) -> dict[str, bytes]:
 def test_only_what_is_missing_is_made_and_it_is_there_the_next_time(
     project: Project, tmp_path: Path
 ) -> None:
-    project.write("export.py", "raise SystemExit('the working tree is not asked')\n")
-    before, recorded, heard = state(project), stored(project), Heard()
+    project.write("export.py", "raise SystemExit('the working tree is not used')\n")
+    before, recorded, steps = state(project), stored(project), Steps()
     forget(project, "3")
-    found = revision_at(project.root, "HEAD", tmp_path / "first", tell=heard)
-    assert heard.stages == ["export"]
-    assert found.rebuilt == ()
-    assert found.path(SUM.rpartition("/")[0]).joinpath("sum.txt").read_text() == "3"
-    assert found.path("data/raw").is_dir()
+    revision = revision_at(project.root, "HEAD", tmp_path / "first", report=steps)
+    assert steps.stages == ["export"]
+    assert revision.rebuilt == ()
+    assert revision.path(SUM.rpartition("/")[0]).joinpath("sum.txt").read_text() == "3"
+    assert revision.path("data/raw").is_dir()
     assert stored(project) == recorded
 
-    heard.clear()
-    second = revision_at(project.root, "HEAD", tmp_path / "second", tell=heard)
-    assert heard == []
+    steps.clear()
+    second = revision_at(project.root, "HEAD", tmp_path / "second", report=steps)
+    assert steps == []
     assert second.rebuilt is None
     assert second.path("models/bundle").joinpath("sum.txt").read_text() == "3"
     assert state(project) == before
@@ -140,13 +140,13 @@ def test_a_rebuild_that_is_not_what_was_recorded_says_in_what(
     forget(project, "4")
     # It was made elsewhere: no run of it is known here.
     shutil.rmtree(project.root / ".dvc/cache/runs")
-    heard = Heard()
-    found = revision_at(project.root, "HEAD", tmp_path / "first", tell=heard)
-    assert found.rebuilt == ("models/bundle",)
-    assert found.path("models/bundle").joinpath("sum.txt").read_text() == "3"
-    heard.clear()
-    again = revision_at(project.root, "HEAD", tmp_path / "second", tell=heard)
-    assert heard.stages == [], "the run itself is kept"
+    steps = Steps()
+    revision = revision_at(project.root, "HEAD", tmp_path / "first", report=steps)
+    assert revision.rebuilt == ("models/bundle",)
+    assert revision.path("models/bundle").joinpath("sum.txt").read_text() == "3"
+    steps.clear()
+    again = revision_at(project.root, "HEAD", tmp_path / "second", report=steps)
+    assert steps.stages == [], "the run itself is kept"
     assert again.rebuilt == ("models/bundle",)
 
 
@@ -154,39 +154,39 @@ def test_a_commit_that_never_ran_is_run(project: Project, tmp_path: Path) -> Non
     (project.root / "dvc.lock").unlink()
     project.write("export.py", EXPORT + "# another one\n")
     project.commit("not run")
-    found = revision_at(project.root, "HEAD", tmp_path / "into")
-    assert found.path("models/bundle").joinpath("sum.txt").read_text() == "3"
-    assert set(found.rebuilt or ()) == {"data/raw", "models/bundle"}
+    revision = revision_at(project.root, "HEAD", tmp_path / "into")
+    assert revision.path("models/bundle").joinpath("sum.txt").read_text() == "3"
+    assert set(revision.rebuilt or ()) == {"data/raw", "models/bundle"}
 
 
 class TestWhatCannotBeRebuilt:
     def test_nobody_wants_it(self, project: Project, tmp_path: Path) -> None:
-        heard = Heard()
+        steps = Steps()
         forget(project, "3")
-        found = revision_at(project.root, "HEAD", tmp_path / "into", rebuild=False, tell=heard)
-        assert heard == []
-        assert found.absent["models/bundle"] == "it lies in neither the cache nor a remote"
+        revision = revision_at(project.root, "HEAD", tmp_path / "into", rebuild=False, report=steps)
+        assert steps == []
+        assert revision.absent["models/bundle"] == "it lies in neither the cache nor a remote"
 
     def test_a_stage_fails(self, project: Project, tmp_path: Path) -> None:
         project.write("export.py", "raise SystemExit('export: no more sums')\n")
         project.commit("broken")
         forget(project, "3")
-        found = revision_at(project.root, "HEAD", tmp_path / "into", tell=Heard())
+        revision = revision_at(project.root, "HEAD", tmp_path / "into", report=Steps())
         with pytest.raises(Absent) as refused:
-            found.path("models/bundle")
+            revision.path("models/bundle")
         assert refused.value.what == (
             "it lies in neither the cache nor a remote, and cannot be rebuilt "
             "(export: no more sums)"
         )
-        assert found.path("data/raw").is_dir(), "what there is can be read all the same"
+        assert revision.path("data/raw").is_dir(), "what there is can be read all the same"
         assert not (tmp_path / "into/rebuilt").exists()
 
     def test_it_has_no_lock_of_packages(self, project: Project, tmp_path: Path) -> None:
         (project.root / "requirements/build.txt").unlink()
         project.commit("without it")
         forget(project, "3")
-        found = revision_at(project.root, "HEAD", tmp_path / "into", tell=Heard())
-        assert "(the commit has no requirements/build.txt)" in found.absent["models/bundle"]
+        revision = revision_at(project.root, "HEAD", tmp_path / "into", report=Steps())
+        assert "(the commit has no requirements/build.txt)" in revision.absent["models/bundle"]
 
     def test_its_packages_cannot_be_had(self, project: Project, tmp_path: Path) -> None:
         project.write("requirements/build.txt", "dvc==1.0\n")
@@ -195,14 +195,20 @@ class TestWhatCannotBeRebuilt:
         project.write("scripts/environment", "echo 'no such host' >&2\nexit 2\n")
         project.commit("another lock")
         forget(project, "3")
-        found = revision_at(project.root, "HEAD", tmp_path / "into", tell=Heard())
-        assert "(the environment cannot be made: - no such host)" in found.absent["models/bundle"]
+        revision = revision_at(project.root, "HEAD", tmp_path / "into", report=Steps())
+        assert (
+            "(the environment cannot be made: - no such host)" in revision.absent["models/bundle"]
+        )
 
-    def test_data_that_no_stage_makes_are_nowhere(self, project: Project, tmp_path: Path) -> None:
+    def test_data_that_no_stage_makes_cannot_be_fetched(
+        self, project: Project, tmp_path: Path
+    ) -> None:
         forget(project, "3")
         shutil.rmtree(project.root / ".dvc/cache/files")
-        found = revision_at(project.root, "HEAD", tmp_path / "into", tell=Heard())
-        assert "numbers.txt is in neither the cache nor a remote" in found.absent["models/bundle"]
+        revision = revision_at(project.root, "HEAD", tmp_path / "into", report=Steps())
+        assert (
+            "numbers.txt is in neither the cache nor a remote" in revision.absent["models/bundle"]
+        )
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="waits for a stage by a FIFO")
@@ -228,8 +234,8 @@ def test_an_interrupted_one_leaves_no_process_and_no_folder(
         assert reading.read(4) == "here"
         process.send_signal(signal.SIGTERM)
         assert reading.read() == "", "the stage has ended"
-    said, _ = process.communicate()
+    output, _ = process.communicate()
     assert process.returncode == 130
-    assert "compare: rebuilding HEAD (" in said
+    assert "compare: rebuilding HEAD (" in output
     assert list(folder.iterdir()) == []
     assert stored(project) == before

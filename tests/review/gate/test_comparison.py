@@ -14,17 +14,17 @@ from perennial.evaluation.metrics.binary import METRICS
 from perennial.evaluation.metrics.definition import Metric
 from perennial.evaluation.metrics.regression import METRICS as OF_REGRESSION
 from perennial.review.gate.case import NoFigure
-from perennial.review.gate.definition import Answer
-from perennial.review.gate.pairing import Gain, gain_of, holm, margin_of, slices_weighed, weighed
+from perennial.review.gate.comparison import Gain, gain_of, holm, margin_of, slices_weighed, weighed
 from perennial.review.gate.spending import level_of
 from perennial.review.paired.evidence import Difference, Evidence, SliceDifference
+from perennial.runtime.checks import Explained
 
 BINARY = {metric.name: metric for metric in METRICS}
 
 
 def outcome(
     gain: float, error: float, *, margin: float = 0.01, look: int = 1, blocks: int = 30
-) -> Answer:
+) -> Explained:
     level = level_of(look, 0.05, 10)
     return weighed(Gain(gain, error, blocks - 1), "roc_auc", margin, level=level, alpha=0.05)
 
@@ -35,14 +35,14 @@ class TestChampion:
         assert Gain(0.02, 0.004, 29).bound(0.003) == pytest.approx(expected)
 
     @pytest.mark.parametrize(
-        ("gain", "error", "told"),
+        ("gain", "error", "expected"),
         [
             (0.0, 0.002, "pass"),
             (0.02, 0.002, "pass"),
             (-0.004, 0.002, "pass"),  # a loss that the margin covers
-            (-0.02, 0.002, "fail"),
-            (-0.011, 0.0, "fail"),
-            (-0.01, 0.0, "fail"),  # at the margin is not above it
+            (-0.02, 0.002, "finding"),
+            (-0.011, 0.0, "finding"),
+            (-0.01, 0.0, "finding"),  # at the margin is not above it
             (0.0, 0.0, "pass"),
             (0.0, 0.02, "could not tell"),
             (0.02, 0.05, "could not tell"),  # better, and nobody knows how surely
@@ -50,31 +50,31 @@ class TestChampion:
         ],
     )
     def test_a_pass_needs_the_bound_above_the_margin(
-        self, gain: float, error: float, told: str
+        self, gain: float, error: float, expected: str
     ) -> None:
-        assert outcome(gain, error).outcome == told
+        assert outcome(gain, error).status == expected
 
     def test_a_wider_margin_forgives_more(self) -> None:
-        assert outcome(-0.02, 0.002, margin=0.03).outcome == "pass"
+        assert outcome(-0.02, 0.002, margin=0.03).status == "pass"
 
     def test_passing_gets_harder_with_each_look_and_failing_does_not(self) -> None:
-        ranks = {"pass": 2, "could not tell": 1, "fail": 0}
+        ranks = {"pass": 2, "could not tell": 1, "finding": 0}
         for gain in np.linspace(-0.02, 0.02, 17):
-            told = [ranks[outcome(gain, 0.003, look=look).outcome] for look in range(1, 60)]
-            assert told == sorted(told, reverse=True)
-        told = [outcome(0.0, 0.003, look=look).outcome for look in (1, 30)]
-        assert told == ["pass", "could not tell"]
+            ranked = [ranks[outcome(gain, 0.003, look=look).status] for look in range(1, 60)]
+            assert ranked == sorted(ranked, reverse=True)
+        statuses = [outcome(0.0, 0.003, look=look).status for look in (1, 30)]
+        assert statuses == ["pass", "could not tell"]
 
     def test_few_days_ask_for_more(self) -> None:
-        assert outcome(0.0, 0.003, blocks=60).outcome == "pass"
-        assert outcome(0.0, 0.003, blocks=5).outcome == "could not tell"
+        assert outcome(0.0, 0.003, blocks=60).status == "pass"
+        assert outcome(0.0, 0.003, blocks=5).status == "could not tell"
 
     @pytest.mark.parametrize(("gain", "error"), [(math.nan, 0.1), (0.1, math.nan), (0.1, math.inf)])
     def test_what_is_no_number_never_passes(self, gain: float, error: float) -> None:
         with pytest.raises(NoFigure):
             outcome(gain, error)
 
-    def test_a_margin_is_only_supposed_where_a_metric_lies_between_0_and_1(self) -> None:
+    def test_a_default_margin_exists_for_metrics_between_0_and_1_alone(self) -> None:
         assert margin_of(BINARY["roc_auc"], None) == 0.01
         assert margin_of(BINARY["log_loss"], None) is None
         assert margin_of(BINARY["log_loss"], 0.2) == 0.2
@@ -82,12 +82,12 @@ class TestChampion:
 
 
 def evidence(metric: Metric, value: float, area: AreaDifference | None = None) -> Evidence:
-    found = Difference(metric, 0.5, 0.5 + value, Estimate(value, -1, 1, 0.02), 0.5)
-    return Evidence(metric, {metric.name: found}, area, [], blocks=30, rarest=99)
+    difference = Difference(metric, 0.5, 0.5 + value, Estimate(value, -1, 1, 0.02), 0.5)
+    return Evidence(metric, {metric.name: difference}, area, [], blocks=30, rarest=99)
 
 
 class TestGain:
-    def test_it_is_turned_to_where_better_lies(self) -> None:
+    def test_a_gain_is_above_zero_where_the_head_is_better(self) -> None:
         assert gain_of(evidence(BINARY["f1"], 0.1)) == Gain(0.1, 0.02, 29)
         assert gain_of(evidence(BINARY["log_loss"], 0.1)) == Gain(-0.1, 0.02, 29)
 
@@ -120,27 +120,27 @@ class TestSlices:
         assert holm([]) == []
 
     def test_a_slice_that_lost_fails_and_one_that_gained_does_not(self) -> None:
-        found = [part(-0.1, 0.001), part(0.1, 0.0001, "b"), part(-0.01, 0.4, "c")]
-        answer = slices_weighed(found, 0.05, 500)
-        assert answer.outcome == "fail"
+        slices = [part(-0.1, 0.001), part(0.1, 0.0001, "b"), part(-0.01, 0.4, "c")]
+        answer = slices_weighed(slices, 0.05, 500)
+        assert answer.status == "finding"
         assert [item["slice"] for item in answer.figures["worse"]] == ["a"]
-        assert slices_weighed(found[1:], 0.05, 500).outcome == "pass"
+        assert slices_weighed(slices[1:], 0.05, 500).status == "pass"
 
     def test_many_slices_ask_for_more(self) -> None:
         """0.03 on one side is a loss among one slice, and luck among ten."""
-        assert slices_weighed([part(-0.1, 0.06)], 0.05, 500).outcome == "fail"
+        assert slices_weighed([part(-0.1, 0.06)], 0.05, 500).status == "finding"
         many = [part(-0.1, 0.06), *(part(0.0, 1.0, str(n)) for n in range(9))]
-        assert slices_weighed(many, 0.05, 500).outcome == "pass"
+        assert slices_weighed(many, 0.05, 500).status == "pass"
 
     def test_a_slice_that_cannot_be_compared_is_no_pass(self) -> None:
         answer = slices_weighed([part(0.0, 1.0), part(None, None, "plain")], 0.05, 500)
-        assert answer.outcome == "could not tell"
-        assert "clinic plain" in answer.said
+        assert answer.status == "could not tell"
+        assert "clinic plain" in answer.reason
         worse = slices_weighed([part(-0.1, 0.001), part(None, None)], 0.05, 500)
-        assert worse.outcome == "fail"
+        assert worse.status == "finding"
 
     def test_nan_is_worse(self) -> None:
-        assert slices_weighed([part(math.nan, math.nan)], 0.05, 500).outcome == "fail"
+        assert slices_weighed([part(math.nan, math.nan)], 0.05, 500).status == "finding"
 
-    def test_without_a_large_slice_nothing_is_asked(self) -> None:
-        assert slices_weighed([], 0.05, 500).outcome == "not applicable"
+    def test_without_a_large_slice_the_rule_is_not_applicable(self) -> None:
+        assert slices_weighed([], 0.05, 500).status == "not applicable"

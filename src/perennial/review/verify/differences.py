@@ -1,4 +1,4 @@
-"""In what two versions of an output differ, in words."""
+"""How two versions of an output differ, in words."""
 
 from __future__ import annotations
 
@@ -11,23 +11,12 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-#: Differences told of one file.
+#: Differences listed of one file.
 _SHOWN = 3
 
 
 def compare(old: Path, new: Path) -> list[str]:
-    """Say in what two versions of a file or folder differ.
-
-    Parameters
-    ----------
-    old, new : Path
-        The versions.
-
-    Returns
-    -------
-    list of str
-        A few words each; empty if they do not differ.
-    """
+    """Differences between two versions of a file or folder, a few words each."""
     if old.is_dir() and new.is_dir():
         return _folders(old, new)
     if not (old.is_file() and new.is_file()):
@@ -47,31 +36,20 @@ def _files(old: Path, new: Path) -> list[str]:
 
 
 def tables(old: Path, new: Path) -> list[str]:
-    """Compare two Parquet files: columns, rows, values, and at last what is around them.
-
-    Parameters
-    ----------
-    old, new : Path
-        The files.
-
-    Returns
-    -------
-    list of str
-        A few words each.
-    """
+    """Differences between two Parquet files: columns, rows, values, and else the metadata."""
     before, after = (pq.ParquetFile(path).read() for path in (old, new))
-    told = list(_columns(before.schema, after.schema))
+    differences = list(_columns(before.schema, after.schema))
     if len(before) != len(after):
-        told.append(f"rows: {len(before):,} before, {len(after):,} now")
-    elif not told:
-        told = [
-            words
+        differences.append(f"rows: {len(before):,} before, {len(after):,} now")
+    elif not differences:
+        differences = [
+            text
             for name in before.column_names
-            if (words := _values(name, before[name], after[name]))
+            if (text := _values(name, before[name], after[name]))
         ]
-    if not told and before.schema.metadata != after.schema.metadata:
-        told = ["the schema's metadata; rows and values are the same"]
-    return told or ["how the file is written; rows and values are the same"]
+    if not differences and before.schema.metadata != after.schema.metadata:
+        differences = ["the schema's metadata; rows and values are the same"]
+    return differences or ["how the file is written; rows and values are the same"]
 
 
 def _columns(before: pa.Schema, after: pa.Schema) -> Iterator[str]:
@@ -89,7 +67,7 @@ def _values(name: str, before: pa.ChunkedArray, after: pa.ChunkedArray) -> str |
     if before.equals(after):
         return None
     old, new = before.to_pylist(), after.to_pylist()
-    # NaN is itself here: repr sees the sign of a zero as well.
+    # By repr, NaN equals NaN, and -0.0 is not 0.0.
     rows = [row for row, (a, b) in enumerate(zip(old, new, strict=True)) if repr(a) != repr(b)]
     if not rows:
         return None
@@ -101,39 +79,27 @@ def _values(name: str, before: pa.ChunkedArray, after: pa.ChunkedArray) -> str |
 
 
 def values(old: Any, new: Any) -> list[str]:
-    """Compare two JSON values.
+    """The first keys in which two JSON values differ, and how many more there are.
 
-    Parameters
-    ----------
-    old, new : object
-        The values.
-
-    Returns
-    -------
-    list of str
-        The first few keys that differ, and how many more there are.
-
-    Examples
-    --------
     >>> values({"a": {"b": 1, "c": [1, 2]}}, {"a": {"b": 2, "c": [1]}})
     ['a.b: 1 before, 2 now', 'a.c[1]: 2 before, absent now']
     """
-    found = list(_unlike(old, new, ""))
-    more = [f"and {len(found) - _SHOWN} more values"] if len(found) > _SHOWN else []
-    return found[:_SHOWN] + more or ["how the file is written; the values are the same"]
+    keys = list(_differing_keys(old, new, ""))
+    more = [f"and {len(keys) - _SHOWN} more values"] if len(keys) > _SHOWN else []
+    return keys[:_SHOWN] + more or ["how the file is written; the values are the same"]
 
 
 _ABSENT = object()
 
 
-def _unlike(old: Any, new: Any, key: str) -> Iterator[str]:
+def _differing_keys(old: Any, new: Any, key: str) -> Iterator[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         for name in [*old, *(name for name in new if name not in old)]:
             path = f"{key}.{name}" if key else str(name)
-            yield from _unlike(old.get(name, _ABSENT), new.get(name, _ABSENT), path)
+            yield from _differing_keys(old.get(name, _ABSENT), new.get(name, _ABSENT), path)
     elif isinstance(old, list) and isinstance(new, list):
         for place, (a, b) in enumerate(zip_longest(old, new, fillvalue=_ABSENT)):
-            yield from _unlike(a, b, f"{key}[{place}]")
+            yield from _differing_keys(a, b, f"{key}[{place}]")
     elif repr(old) != repr(new):
         yield f"{key or 'it'}: {_shown(old)} before, {_shown(new)} now"
 
@@ -148,11 +114,11 @@ def _folders(old: Path, new: Path) -> list[str]:
         {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
         for folder in (old, new)
     )
-    told = [f"{name} is gone" for name in sorted(before - after)]
-    told += [f"{name} is new" for name in sorted(after - before)]
+    differences = [f"{name} is gone" for name in sorted(before - after)]
+    differences += [f"{name} is new" for name in sorted(after - before)]
     for name in sorted(before & after):
-        told += [f"{name}: {words}" for words in compare(old / name, new / name)]
-    return told
+        differences += [f"{name}: {text}" for text in compare(old / name, new / name)]
+    return differences
 
 
 def _texts(old: str, new: str) -> str:

@@ -1,4 +1,4 @@
-"""Rules on reports: what they claim is what the files give."""
+"""Rules on reports: the figures that they claim are those that the files give."""
 
 from __future__ import annotations
 
@@ -11,82 +11,53 @@ import pyarrow.parquet as pq
 from perennial.data import parquet
 from perennial.preparation.profile import label_rates
 from perennial.review.gate.case import Case
-from perennial.review.gate.definition import Answer
-from perennial.review.gate.records import differing
+from perennial.runtime.checks import Answer, Failure, Pass
 
 SIDES = ("train", "validation", "test")
 
 #: Reports keep six decimals, and a CPU may round a linear model's last one otherwise.
 TOLERANCE = 1.5e-6
 
-#: Differences told of one report.
+#: Differences listed of one report.
 _SHOWN = 3
 
 
-def judge_files(case: Case) -> Answer:
-    """Judge whether bundle, data and reports are those that `dvc.lock` records."""
-    return _told(differing(case.head), "every file is the one that dvc.lock records")
-
-
 def judge_metrics(case: Case) -> Answer:
-    """Judge `metrics/evaluate.json` by the figures that the bundle gives on the test rows."""
+    """Whether `metrics/evaluate.json` has the figures that the bundle gives on the test rows."""
     report = case.report("metrics/evaluate.json")
-    found = unlike_metrics(report, case.own.values)
-    told = f"the model gives every reported figure on its {case.own.rows:,} test rows"
-    return _told(found, told)
+    return pass_or_fail(
+        unlike_metrics(report, case.own.values),
+        f"the model gives every reported figure on its {case.own.rows:,} test rows",
+    )
 
 
 def unlike_metrics(report: Any, values: Mapping[str, float]) -> list[str]:
-    """Compare a report of metrics with figures.
-
-    Parameters
-    ----------
-    report : object
-        The content of `metrics/evaluate.json`.
-    values : dict
-        The figures by metric.
-
-    Returns
-    -------
-    list of str
-        A sentence for each that is missing or another one.
-    """
+    """A sentence for each figure that `metrics/evaluate.json` lacks or claims otherwise."""
     try:
         claims = [(str(row["metric"]), row["value"]) for row in report["detail"]]
         claims += [(name, value) for name, value in report.items() if name != "detail"]
         detailed = {row["metric"] for row in report["detail"]}
     except (AttributeError, KeyError, TypeError):
         return ["metrics/evaluate.json is no report of metrics"]
-    told = [f"{name} is not reported" for name in values if name not in detailed]
-    told += [
+    breaches = [f"{name} is not reported" for name in values if name not in detailed]
+    breaches += [
         f"{name} is reported as {claim}, and the model has {_figure(values.get(name))}"
         for name, claim in claims
         if not _is_same(claim, values.get(name))
     ]
-    return list(dict.fromkeys(told))
+    return list(dict.fromkeys(breaches))
 
 
 def judge_data_figures(case: Case) -> Answer:
-    """Judge `metrics/data.json` by the rows that lie there."""
-    return _told(
+    """Whether `metrics/data.json` has the figures of the rows in the files."""
+    return pass_or_fail(
         unlike(case.report("metrics/data.json"), data_figures(case)),
         "rows and label rates are those of the files",
     )
 
 
 def data_figures(case: Case) -> dict[str, dict[str, Any]]:
-    """Count rows and labels again.
-
-    Parameters
-    ----------
-    case : Case
-        Its head's files are read.
-
-    Returns
-    -------
-    dict
-        The entries `rows` and `labels` of `metrics/data.json`, as far as files tell them.
-    """
+    """The entries `rows` and `labels` of `metrics/data.json`, counted again in the head's files."""
     paths = {side: case.head.path(f"data/prepared/{side}.parquet") for side in SIDES}
     targets = {
         side: parquet.read_frame(path, [case.contract.target]) for side, path in paths.items()
@@ -105,24 +76,8 @@ def data_figures(case: Case) -> dict[str, dict[str, Any]]:
 
 
 def unlike(report: Any, figures: Any, name: str = "") -> list[str]:
-    """Find the figures that a report tells otherwise, or does not tell.
+    """A sentence for each figure, at any depth, that a report lacks or claims otherwise.
 
-    Parameters
-    ----------
-    report : object
-        A JSON value, which may tell more.
-    figures : object
-        Figures, or objects of them.
-    name : str
-        Where in the report.
-
-    Returns
-    -------
-    list of str
-        A sentence each.
-
-    Examples
-    --------
     >>> unlike({"rows": {"raw": 3, "test": 1}}, {"rows": {"raw": 4}})
     ['rows.raw is reported as 3, and is 4']
     """
@@ -148,13 +103,14 @@ def _figure(value: float | None) -> str:
     return "none" if value is None else f"{value:.6g}"
 
 
-def _told(found: list[str], otherwise: str) -> Answer:
-    if not found:
-        return Answer("pass", otherwise)
-    return Answer("fail", "; ".join(_shortened(found)), {"findings": len(found)})
+def pass_or_fail(breaches: list[str], otherwise: str) -> Answer:
+    """Fail with the first breaches and their number; without one, pass."""
+    if not breaches:
+        return Pass(otherwise)
+    return Failure("; ".join(_shortened(breaches)), {"findings": len(breaches)})
 
 
-def _shortened(found: list[str]) -> Iterator[str]:
-    yield from found[:_SHOWN]
-    if len(found) > _SHOWN:
-        yield f"and {len(found) - _SHOWN} more"
+def _shortened(breaches: list[str]) -> Iterator[str]:
+    yield from breaches[:_SHOWN]
+    if len(breaches) > _SHOWN:
+        yield f"and {len(breaches) - _SHOWN} more"

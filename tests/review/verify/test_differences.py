@@ -1,4 +1,4 @@
-"""In what two versions of an output differ is told in the words of their kind."""
+"""How two versions of an output differ, in the words of their kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from perennial.data import parquet
-from perennial.review.verify.contents import compare, values
+from perennial.review.verify.differences import compare, values
 
 ROWS = {"a": [1, 2, 3], "b": ["x", None, "z"], "c": [1.0, float("nan"), -0.0]}
 
@@ -21,7 +21,7 @@ def written(folder: Path, **columns: Any) -> Path:
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "expected"),
     [
         ({"a": [1, 2, 4]}, ["column a: 1 of 3 values, first in row 2: 3 before, 4 now"]),
         ({"b": ["x", "y", "z"]}, ["column b: 1 of 3 values, first in row 1: None before, 'y' now"]),
@@ -33,9 +33,9 @@ def written(folder: Path, **columns: Any) -> Path:
     ],
 )  # fmt: skip
 def test_rows_columns_and_values_of_a_table(
-    tmp_path: Path, columns: dict[str, Any], told: list[str]
+    tmp_path: Path, columns: dict[str, Any], expected: list[str]
 ) -> None:
-    assert compare(written(tmp_path / "old"), written(tmp_path / "new", **columns)) == told
+    assert compare(written(tmp_path / "old"), written(tmp_path / "new", **columns)) == expected
 
 
 def test_what_is_around_the_rows(tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_a_table_that_is_none_is_compared_by_its_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "expected"),
     [
         ({"a": 1}, {"a": 1.0}, ["a: 1 before, 1.0 now"]),
         ([1], [1, {"b": None}], ['[1]: absent before, {"b": null} now']),
@@ -65,8 +65,8 @@ def test_a_table_that_is_none_is_compared_by_its_bytes(tmp_path: Path) -> None:
         ]),
     ],
 )  # fmt: skip
-def test_keys_of_a_json_value(old: Any, new: Any, told: list[str]) -> None:
-    assert values(old, new) == told
+def test_keys_of_a_json_value(old: Any, new: Any, expected: list[str]) -> None:
+    assert values(old, new) == expected
 
 
 def test_files_of_a_folder_and_lines_of_a_text(tmp_path: Path) -> None:

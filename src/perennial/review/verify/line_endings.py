@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from perennial.review.revision.checkout import Checkout
-from perennial.review.verify.definition import Finding
+from perennial.runtime.checks import Finding
 
 _ENTRY = re.compile(
     r"i/(?P<index>\S*)\s+w/(?P<tree>\S*)\s+attr/(?P<attributes>[^\t]*)\t(?P<path>.*)"
@@ -13,17 +13,9 @@ _ENTRY = re.compile(
 
 
 def find_other_endings(checkout: Checkout) -> list[Finding]:
-    """Look for files that a checkout gave other line endings, and so another hash.
+    """Files that a checkout gave other line endings, and so another hash.
 
-    Parameters
-    ----------
-    checkout : Checkout
-        Where to look.
-
-    Returns
-    -------
-    list of Finding
-        One for each file. A file that is committed with CRLF, on purpose, is none.
+    A file that is committed with CRLF, on purpose, is none.
     """
     entries = checkout.git("ls-files", "--eol", "-z").split("\0")
     matches = [match for entry in entries if (match := _ENTRY.fullmatch(entry))]
