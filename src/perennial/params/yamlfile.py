@@ -130,33 +130,39 @@ for _name, (_pattern, _first) in _RESOLVED.items():
 def load(path: Path) -> dict[str, Any]:
     """Read a YAML mapping; a `PerennialError` says what is wrong with a file that is none."""
     try:
-        value = _parsed(path.read_text(encoding="utf-8"))
-        dates = list(_dates(value))
+        return loads(path.read_bytes(), where=str(path))
     except FileNotFoundError:
         raise PerennialError(
             "the file is missing", where=str(path), hint=f"git restore {path}"
         ) from None
+
+
+def loads(content: bytes, *, where: str) -> dict[str, Any]:
+    """Read the content of a YAML file, as `load` does."""
+    try:
+        value = _parsed(content.decode("utf-8"))
+        dates = list(_dates(value))
     except RecursionError:
-        raise PerennialError("an anchor that holds itself", where=str(path)) from None
+        raise PerennialError("an anchor that holds itself", where=where) from None
     except UnicodeDecodeError as error:
-        raise PerennialError(f"not UTF-8 text: {error.reason}", where=str(path)) from None
+        raise PerennialError(f"not UTF-8 text: {error.reason}", where=where) from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise PerennialError(f"not valid YAML: {error.problem}", where=f"{path}{place}") from None
+        raise PerennialError(f"not valid YAML: {error.problem}", where=where + place) from None
     except yaml.YAMLError as error:
         reason = str(error).splitlines()[0]
-        raise PerennialError(f"not valid YAML: {reason}", where=str(path)) from None
+        raise PerennialError(f"not valid YAML: {reason}", where=where) from None
     except ValueError as error:
         raise PerennialError(
-            f"a value cannot be read: {error}", where=str(path), hint="put texts into quotes"
+            f"a value cannot be read: {error}", where=where, hint="put texts into quotes"
         ) from None
     if not isinstance(value, dict):
-        raise PerennialError("expected keys and values at the top", where=str(path))
+        raise PerennialError("expected keys and values at the top", where=where)
     for key, date in dates:
         raise PerennialError(
             f"{key} is an unquoted date ({date}), which DVC cannot hash",
-            where=str(path),
+            where=where,
             hint=f'quote it: "{date}"',
         )
     return value
@@ -187,7 +193,7 @@ def _problem(event: Any, text: str, depth: int) -> str:
         has_version = getattr(event, "version", None) is not None
         return "an explicit tag" if is_tagged else "a %YAML directive" if has_version else ""
     behind = text[event.start_mark.index + len(anchor) + 1 :][:1]
-    return "" if behind in " \n,]}" else f"{behind!r} in the name of an anchor"
+    return "" if behind in " \r\n,]}" else f"{behind!r} in the name of an anchor"
 
 
 def parse(model: type[Model], value: Any, *, where: str) -> Model:
