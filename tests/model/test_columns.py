@@ -59,6 +59,95 @@ class TestBothSources:
         assert len(from_values({"x": []}, {"x": kind})["x"]) == 0
 
 
+#: Types of pandas' columns by contract type: numpy's, nullable, Arrow-backed, categories.
+FORMS = {
+    "number": ["float64", "float32", "Float64", "double[pyarrow]", object, "category"],
+    "integer": ["Int64", "UInt32", "int64[pyarrow]", "float64", object, "category"],
+    "boolean": ["boolean", "bool[pyarrow]", object, "category"],
+    "category": ["str", "string", "string[pyarrow]", "large_string[pyarrow]", object, "category"],
+    "text": ["str", "string", "string[pyarrow]", "large_string[pyarrow]", object, "category"],
+    "datetime": ["datetime64[ns]", "datetime64[us]", "timestamp[us][pyarrow]", object, "category"],
+}
+EPOCH = datetime.datetime(1970, 1, 1)  # noqa: DTZ001  naive, as the contract means it
+MICROSECOND = datetime.timedelta(microseconds=1)
+SMALL = {
+    "number": st.none() | st.floats(width=32, allow_nan=False, allow_infinity=False),
+    "integer": st.none() | st.integers(0, 2**24),
+    "boolean": st.none() | st.booleans(),
+    "category": st.none() | st.sampled_from(["JFK", "EWR", "", "é"]),
+    "text": st.none() | st.text("ab é", max_size=3),
+    "datetime": st.none() | st.integers(-(2**50), 2**50).map(lambda us: EPOCH + us * MICROSECOND),
+}
+
+
+def refusal(values: Any, kind: str) -> str:
+    with pytest.raises(ValueError, match="row ") as refused:
+        from_values({"x": values}, {"x": kind})
+    return str(refused.value)
+
+
+class TestFrames:
+    @pytest.mark.parametrize(
+        ("kind", "form"), [(kind, form) for kind in FORMS for form in FORMS[kind]]
+    )
+    @settings(max_examples=25, deadline=None)
+    @given(data=st.data())
+    def test_a_series_of_any_type_is_the_column_of_its_values(
+        self, kind: str, form: Any, data: st.DataObject
+    ) -> None:
+        values = data.draw(st.lists(SMALL[kind], max_size=6))
+        series = pd.Series(values, dtype=object).astype(form)
+        column = from_values({"x": series}, {"x": kind})["x"]
+        one_by_one = [one(value, kind) for value in values]
+        assert column.dtype == DTYPES.get(kind, np.float64)
+        np.testing.assert_array_equal(column, np.array(one_by_one, dtype=column.dtype))
+
+    @pytest.mark.parametrize("zone", ["UTC", "America/New_York", "+05:30"])
+    @pytest.mark.parametrize("form", ["datetime64[ns, {}]", "timestamp[us, tz={}][pyarrow]", "O"])
+    def test_a_series_with_a_zone_is_converted_to_utc(self, zone: str, form: str) -> None:
+        moments = pd.Series(["1969-12-31T23:59:59.999999", None], dtype="datetime64[us]")
+        series = moments.dt.tz_localize("UTC").dt.tz_convert(zone).astype(form.format(zone))
+        column = from_values({"x": series}, {"x": "datetime"})["x"]
+        np.testing.assert_array_equal(column, moments.to_numpy())
+
+    @pytest.mark.parametrize(
+        ("kind", "series"),
+        [
+            ("number", pd.Series([1.0, math.inf])),
+            ("number", pd.Series([1.0, -math.inf], dtype="double[pyarrow]")),
+            ("number", pd.Series([1.0, math.inf]).astype("category")),
+            ("number", pd.Series([True, False])),
+            ("number", pd.Series(["1", "2"])),
+            ("number", pd.Series(["1", "2"], dtype="string[pyarrow]")),
+            ("number", pd.Series([1, 10**400], dtype=object)),
+            ("number", pd.Series([1.5], dtype=np.longdouble)),
+            ("number", pd.Series([1j])),
+            ("number", pd.to_timedelta(pd.Series([1]))),
+            ("integer", pd.Series([1.0, 2.5])),
+            ("integer", pd.Series([1.0, 2.5], dtype="Float64")),
+            ("integer", pd.Series([None, 2.5, "x"], dtype=object)),
+            ("boolean", pd.Series([1, 0])),
+            ("boolean", pd.Series([1, 0], dtype="Int64")),
+            ("category", pd.Series([1, 2])),
+            ("category", pd.Series([1, 2]).astype("category")),
+            ("category", pd.Series(["a", 2], dtype=object)),
+            ("text", pd.Series([1.5, None], dtype="double[pyarrow]")),
+            ("datetime", pd.Series([20240301])),
+            ("datetime", pd.Series(["2024-01-01", "soon"])),
+            ("datetime", pd.Series(["2024-01-01", "soon"]).astype("category")),
+            ("datetime", pd.Series([datetime.date(2024, 1, 1)], dtype="date32[pyarrow]")),
+        ],
+    )
+    def test_a_series_is_refused_in_the_words_for_its_values(
+        self, kind: str, series: pd.Series
+    ) -> None:
+        assert refusal(series, kind) == refusal(series.tolist(), kind)
+
+    def test_categories_that_no_row_has_do_not_matter(self) -> None:
+        series = pd.Series(pd.Categorical(["a", None], categories=["a", 3]))
+        assert from_values({"x": series}, {"x": "category"})["x"].tolist() == ["a", None]
+
+
 class TestRefused:
     @pytest.mark.parametrize(
         ("kind", "value"),

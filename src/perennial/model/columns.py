@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,25 +17,7 @@ Columns = dict[str, Array]
 
 
 def from_arrow(table: Any, types: Mapping[str, str]) -> Columns:
-    """Turn columns of an Arrow table into numpy columns.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-        Rows with the contract's Arrow types.
-    types : mapping
-        Contract type by column name; only these are taken.
-
-    Returns
-    -------
-    dict
-        A numpy column by name.
-
-    Raises
-    ------
-    ValueError
-        If a column is not there.
-    """
+    """Turn the columns of an Arrow table that `types` names, by contract type, into numpy's."""
     _check_there(types, table.column_names)
     return {name: _from_arrow(table.column(name), kind) for name, kind in types.items()}
 
@@ -65,32 +47,80 @@ def _from_arrow(column: Any, kind: str) -> Array:
 def from_values(columns: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> Columns:
     """Check raw values, as JSON or a data frame gives them, and turn them into numpy columns.
 
-    Parameters
-    ----------
-    columns : mapping
-        Values by column name, all of one length.
-    types : mapping
-        Contract type by column name; only these are taken.
-
-    Returns
-    -------
-    dict
-        A numpy column by name.
-
-    Raises
-    ------
-    ValueError
-        If a column is not there, or a value is not of its column's type; the message names column,
-        row and value.
+    The ValueError for a value that is not of its column's type names column, row and value.
     """
     _check_there(types, columns)
     return {name: _from_values(name, columns[name], kind) for name, kind in types.items()}
 
 
 def _from_values(name: str, values: Sequence[Any], kind: str) -> Array:
+    column = _from_typed(values, kind)
+    if column is None:
+        listed = _listed(values)
+        column = _from_list(listed, kind)
+    if column is None:
+        column = _one_by_one(name, listed, kind)
+    return column
+
+
+#: Kinds of numpy's types, which pandas' types have too, whose values are those of a contract type.
+_KINDS = {"number": "fiu", "integer": "fiu", "boolean": "b", "datetime": "M"}
+
+
+def _from_typed(values: Any, kind: str) -> Array | None:
+    """A whole typed array or pandas column at once; None where single values have to be looked at.
+
+    pandas is known by its methods, so that it need not be imported.
+    """
+    if hasattr(values, "cat"):
+        return _from_categorical(values, kind)
+    dtype, target = getattr(values, "dtype", None), TYPES[kind].numpy
+    if kind in {"text", "category"} and getattr(dtype, "type", None) is str:
+        return np.asarray(values.to_numpy(dtype=target, na_value=None))
+    # A long double is no float of Python's, and Arrow's dates without a time count as moments.
+    is_odd = getattr(dtype, "itemsize", 8) > 8 or getattr(dtype, "type", None) is datetime.date
+    if getattr(dtype, "kind", "O") not in _KINDS.get(kind, "") or is_odd:
+        return None
+    if isinstance(values, np.ndarray):
+        column = values.astype(target)
+    elif kind == "datetime":
+        column = values.to_numpy(dtype=target)
+    else:
+        column = values.to_numpy(dtype=target, na_value=math.nan)
+    return column if _is_valid(column, kind) else None
+
+
+def _from_categorical(values: Any, kind: str) -> Array | None:
+    categories = _from_list(values.cat.categories.tolist(), kind)
+    if categories is None:
+        return None
+    # Code -1, a missing value, is the last place.
+    missing = np.array([None], dtype=object).astype(categories.dtype)
+    return np.concatenate([categories, missing])[values.cat.codes.to_numpy()]
+
+
+def _from_list(values: list[Any], kind: str) -> Array | None:
+    """Single values, most of them plain; None where one is refused."""
+    plain, convert = _PLAIN[kind], _CONVERTERS[kind]
+    try:
+        valid = [value if type(value) in plain else convert(value) for value in values]
+        column = np.array(valid, dtype=TYPES[kind].numpy)
+    except (TypeError, ValueError, OverflowError):
+        return None
+    return column if _is_valid(column, kind) else None
+
+
+def _is_valid(column: Array, kind: str) -> bool:
+    if kind not in {"number", "integer"}:
+        return True
+    is_whole = kind == "number" or bool((np.isnan(column) | (column == np.rint(column))).all())
+    return is_whole and not np.isinf(column).any()
+
+
+def _one_by_one(name: str, values: list[Any], kind: str) -> Array:
     convert = _CONVERTERS[kind]
     column = np.empty(len(values), dtype=TYPES[kind].numpy)
-    for row, value in enumerate(_listed(values)):
+    for row, value in enumerate(values):
         try:
             column[row] = convert(value)
         except (TypeError, ValueError, OverflowError) as error:
@@ -99,15 +129,15 @@ def _from_values(name: str, values: Sequence[Any], kind: str) -> Array:
     return column
 
 
-def _listed(values: Sequence[Any]) -> Iterable[Any]:
+def _listed(values: Sequence[Any]) -> list[Any]:
     if isinstance(values, np.ndarray) and values.dtype.kind == "M":
-        return iter(values)
+        return list(values)
     tolist = getattr(values, "tolist", None)
-    return tolist() if callable(tolist) else values
+    return list(tolist() if callable(tolist) else values)
 
 
 def is_missing(value: Any) -> bool:
-    """Tell whether a raw value stands for nothing: None, NaN, NaT or NA."""
+    """Whether a raw value stands for nothing: None, NaN, NaT or NA."""
     if value is None:
         return True
     if isinstance(value, float):
@@ -119,27 +149,14 @@ def is_missing(value: Any) -> bool:
 
 
 def missing_in(values: Array) -> NDArray[np.bool_]:
-    """Tell which values of a numpy column are missing: (rows,) to (rows,)."""
+    """Which values of a numpy column are missing: (rows,) to (rows,)."""
     if values.dtype == object:
         return np.fromiter((value is None for value in values), bool, len(values))
     return np.isnat(values) if values.dtype.kind == "M" else np.isnan(values)
 
 
 def evenly_spaced(rows: int, wanted: int) -> NDArray[np.intp]:
-    """Choose rows evenly over a sample, the first among them.
-
-    Parameters
-    ----------
-    rows : int
-        Rows there are.
-    wanted : int
-        Rows to choose, at most.
-
-    Returns
-    -------
-    numpy.ndarray
-        Ascending row numbers.
-    """
+    """Ascending numbers of at most `wanted` rows, evenly spaced, the first row among them."""
     count = min(rows, wanted)
     return np.arange(count, dtype=np.intp) * rows // max(count, 1)
 
@@ -190,6 +207,16 @@ def _datetime(value: Any) -> np.datetime64:
         value = value.astimezone(datetime.UTC).replace(tzinfo=None)
     return np.datetime64(value, "us")
 
+
+#: Types of Python whose every value, but for infinite and broken numbers, is of a contract type.
+_PLAIN: dict[str, set[type]] = {
+    "number": {int, float},
+    "integer": {int, float},
+    "boolean": {bool},
+    "category": {str},
+    "text": {str},
+    "datetime": set(),
+}
 
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
     "number": _number,
