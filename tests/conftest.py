@@ -7,9 +7,10 @@ import gzip
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -404,6 +405,20 @@ def diabetes(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = make_project(root, DIABETES_CONTRACT, DIABETES_PARAMS, header, rows)
     project.stages()
     return project
+
+
+@pytest.fixture
+def default_signals() -> Iterator[None]:
+    """What a test starts takes signals as it does when a person starts it.
+
+    A shell starts background jobs with SIGINT ignored, and `nohup` with SIGHUP ignored; children
+    inherit both, whatever runs the tests.
+    """
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

@@ -16,6 +16,8 @@ from perennial.model import compiled
 if TYPE_CHECKING:
     from conftest import Project
 
+pytestmark = pytest.mark.usefixtures("default_signals")
+
 
 @pytest.mark.parametrize(
     ("by", "stage", "steps"),
