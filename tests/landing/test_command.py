@@ -1,4 +1,4 @@
-"""`perennial land` adds periods, rewrites none, and tells what has changed."""
+"""`perennial land` adds periods, rewrites none, and reports what has changed."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def landed() -> dict[str, bytes]:
 
 
 def report(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return told
+    content: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return content
 
 
 class TestAppendOnly:
@@ -102,8 +102,8 @@ class TestAppendOnly:
         Path("../rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         capsys.readouterr()
         assert land("../rows.jsonl", "--json") == 0
-        told = report(capsys)
-        assert (told["landed"], told["same"], told["changed"]) == ([], ["2024-01"], [])
+        reported = report(capsys)
+        assert (reported["landed"], reported["same"], reported["changed"]) == ([], ["2024-01"], [])
         assert landed() == before
 
     def test_a_changed_past_is_reported_and_left_while_new_periods_land(
@@ -115,9 +115,11 @@ class TestAppendOnly:
         # a has another price, b is gone, x and y are new.
         now = ("a,2024-01-02,3,no", "x,2024-01-05,1,no", "y,2024-01-06,1,no")
         assert land(export(*now, *FEBRUARY), "--json") == 1
-        told = report(capsys)
-        assert told["changed"] == [{"period": "2024-01", "added": 2, "removed": 1, "changed": 1}]
-        assert [item["period"] for item in told["landed"]] == ["2024-02"]
+        reported = report(capsys)
+        assert reported["changed"] == [
+            {"period": "2024-01", "added": 2, "removed": 1, "changed": 1}
+        ]
+        assert [item["period"] for item in reported["landed"]] == ["2024-02"]
         assert landed()["2024-01.parquet"] == before["2024-01.parquet"]
         assert land(export(*now)) == 1
         text = capsys.readouterr().out
@@ -193,8 +195,8 @@ class TestWithoutPeriods:
         capsys.readouterr()
         changed = FEBRUARY[0].replace("4.5", "5")
         assert land(export(changed, "d,2024-03-01,1,no"), "--name", "march", "--json") == 1
-        told = report(capsys)
-        assert told["changed"] == [{"period": "all", "added": 0, "removed": 0, "changed": 1}]
+        reported = report(capsys)
+        assert reported["changed"] == [{"period": "all", "added": 0, "removed": 0, "changed": 1}]
         assert parquet.read(LANDING / "march.parquet")["id"].to_pylist() == ["d"]
 
     @pytest.mark.parametrize("name", ["../x", "a/b"])
@@ -235,7 +237,7 @@ class TestSources:
         assert list(landed()) == ["2024-01.parquet"]
 
     @pytest.mark.parametrize(
-        ("source", "told"),
+        ("source", "message"),
         [
             ("../gone.csv", "../gone.csv: cannot be read: "),
             ("../gone-*.csv", "../gone-*.csv: no file matches"),
@@ -244,19 +246,19 @@ class TestSources:
         ],
     )
     def test_what_cannot_be_read(
-        self, source: str, told: str, capsys: pytest.CaptureFixture[str]
+        self, source: str, message: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert land(source) == 2
         captured = capsys.readouterr()
-        assert told in captured.err
+        assert message in captured.err
         assert "hint: " in captured.err
         assert landed() == {}
 
     def test_a_bad_row_lands_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert land(export(*JANUARY, "c,2024-02-01,much,no")) == 2
-        told = capsys.readouterr().err
-        assert "export.csv: wrong values" in told
-        assert 'line 4, column price: "much" is not a number' in told
+        errors = capsys.readouterr().err
+        assert "export.csv: wrong values" in errors
+        assert 'line 4, column price: "much" is not a number' in errors
         assert landed() == {}
 
     def test_credentials_in_a_url_are_not_shown(self) -> None:
@@ -311,7 +313,7 @@ class TestInterrupted:
     def test_a_signal_ends_it_cleanly(self, project: Path, number: signal.Signals) -> None:
         os.mkfifo("../pipe.csv")
         process = self.start(project, "../pipe.csv")
-        # The command reads from the pipe, and waits: nobody writes.
+        # The command waits for data from the pipe, and gets none.
         writer = self.opened_by_reader(Path("../pipe.csv"), process)
         process.send_signal(number)
         _, errors = process.communicate()
@@ -362,7 +364,7 @@ class TestSqlite:
         ]
 
     @pytest.mark.parametrize(
-        ("query", "told"),
+        ("query", "message"),
         [
             ("SELECT * FROM sails", "no answer: no such table: sails"),
             ("DELETE FROM sales", "the query returns no rows; write a SELECT"),
@@ -375,18 +377,20 @@ class TestSqlite:
             ),
         ],
     )
-    def test_a_bad_query(self, query: str, told: str, capsys: pytest.CaptureFixture[str]) -> None:
+    def test_a_bad_query(
+        self, query: str, message: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
         assert land("--sql", query, "--url-env", "SHOP") == 2
         captured = capsys.readouterr()
         assert "the database of $SHOP: " in captured.err
-        assert told in captured.err
+        assert message in captured.err
         assert "hint: " in captured.err
         assert "shop.db" not in captured.err
         assert landed() == {}
         assert land("--sql", QUERY, "--url-env", "SHOP") == 0
 
     @pytest.mark.parametrize(
-        ("url", "told"),
+        ("url", "message"),
         [
             ("", "$SHOP: the environment variable is not set"),
             ("no url at all s3cret", "no URL that SQLAlchemy understands"),
@@ -403,14 +407,14 @@ class TestSqlite:
     def test_a_bad_url_is_never_shown(
         self,
         url: str,
-        told: str,
+        message: str,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
         monkeypatch.setenv("SHOP", url)
         assert land("--sql", QUERY, "--url-env", "SHOP") == 2
         captured = capsys.readouterr()
-        assert told in captured.err
+        assert message in captured.err
         assert "hint: " in captured.err
         assert "s3cret" not in captured.err + captured.out
 
@@ -418,9 +422,9 @@ class TestSqlite:
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert land("--sql", QUERY, "--url-env", "postgresql://me:s3cret@host/x") == 2
-        told = capsys.readouterr().err
-        assert "--url-env takes the name of an environment variable" in told
-        assert "s3cret" not in told
+        errors = capsys.readouterr().err
+        assert "--url-env takes the name of an environment variable" in errors
+        assert "s3cret" not in errors
 
     def test_without_sqlalchemy(self, project: Path) -> None:
         argv = ["land", "--sql", QUERY, "--url-env", "SHOP"]
@@ -629,11 +633,11 @@ stages:
             repo.checkout([f"data/landing/{name}.dvc" for name in both])
         assert sorted(path.name for path in LANDING.glob("*.parquet")) == both
 
-    def test_outside_a_repository_the_rows_stay_and_the_mend_is_told(
+    def test_outside_a_repository_the_rows_stay_and_the_hint_says_how_to_go_on(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert cli.main(["land", export(*JANUARY)]) == 2
         assert list(landed()) == ["2024-01.parquet"]
-        told = capsys.readouterr().err
-        assert "landed, but `dvc add` failed" in told
-        assert "--no-dvc" in told
+        errors = capsys.readouterr().err
+        assert "landed, but `dvc add` failed" in errors
+        assert "--no-dvc" in errors

@@ -122,12 +122,12 @@ def killed_at_write(project: Project, stage: str, call: str, at: int) -> None:
 def torn(project: Project, whole: dict[str, str]) -> list[str]:
     """What is neither whole nor absent: files, and folders that are one output."""
     there = {name: text for name, text in project.hashes().items() if ".partial" not in name}
-    found = [name for name, text in there.items() if whole.get(name) != text]
+    torn_files = [name for name, text in there.items() if whole.get(name) != text]
     for folder in FOLDERS:
         parts = {name for name in there if name.startswith(f"{folder}/")}
         if parts and parts != {name for name in whole if name.startswith(f"{folder}/")}:
-            found.append(folder)
-    return found
+            torn_files.append(folder)
+    return torn_files
 
 
 def killed_after(project: Project, stage: str, seconds: float) -> bool:
@@ -144,7 +144,7 @@ def killed_after(project: Project, stage: str, seconds: float) -> bool:
 def test_a_disk_that_fills_up_under_dvc_spoils_nothing(
     iris: Project, small_disk: Path, fill: Any, tmp_path: Path
 ) -> None:
-    """DVC's own locks lie on another disk: it cannot read one that it wrote half."""
+    """DVC's own locks are on another disk: it cannot read one that is half-written."""
     apart = {"DVC_SITE_CACHE_DIR": str(tmp_path / "site"), "PYTHONDONTWRITEBYTECODE": "1"}
     project = type(iris)(small_disk / "project", apart)
     ignored = shutil.ignore_patterns("__pycache__", "runs")
@@ -188,11 +188,11 @@ def writable(folder: Path) -> None:
 def damaged(project: Project) -> list[str]:
     """What `perennial verify --quick` finds wrong with DVC's cache."""
     done = project.run("python", "-m", "perennial.cli", "verify", "--quick", "--json")
-    told = {check["code"]: check for check in json.loads(done.stdout)["checks"]}
-    return [found["where"] for found in told["PV005"].get("findings", [])]
+    checks = {check["code"]: check for check in json.loads(done.stdout)["checks"]}
+    return [finding["where"] for finding in checks["PV005"].get("findings", [])]
 
 
-def test_a_damaged_cache_file_is_found_named_and_mended(project: Project) -> None:
+def test_a_damaged_cache_file_is_named_and_can_be_repaired(project: Project) -> None:
     """One byte of one file of the bundle."""
     whole = project.hashes()
     lock = (project.root / "dvc.lock").read_text()

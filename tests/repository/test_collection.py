@@ -1,4 +1,4 @@
-"""`make test` collects every test file and every docstring with examples, wherever it lies."""
+"""`make test` collects every test file and every docstring with examples, in whatever folder."""
 
 from __future__ import annotations
 

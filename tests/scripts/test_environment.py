@@ -1,4 +1,4 @@
-"""The promises of scripts/environment, kept with interpreters that only pretend."""
+"""scripts/environment, tested with stand-ins for Python, pip and uv."""
 
 import os
 import shutil
@@ -122,9 +122,9 @@ def test_prefers_python3(machine: Machine) -> None:
     assert version(machine) == "3.11.7"
 
 
-@pytest.mark.parametrize("found", ["2.7.18", "3.10.13", "3.14.0"])
-def test_a_python_that_does_not_fit_is_refused_in_one_line(machine: Machine, found: str) -> None:
-    machine.python("python3", found)
+@pytest.mark.parametrize("number", ["2.7.18", "3.10.13", "3.14.0"])
+def test_a_python_that_does_not_fit_is_refused_in_one_line(machine: Machine, number: str) -> None:
+    machine.python("python3", number)
     assert "no Python 3.11 to 3.13" in machine.refuses()
     assert not machine.venv.exists()
 
@@ -134,23 +134,23 @@ def test_no_python_is_refused_in_one_line(machine: Machine) -> None:
     assert not machine.venv.exists()
 
 
-def test_the_python_asked_for_is_taken(machine: Machine) -> None:
+def test_the_requested_python_is_taken(machine: Machine) -> None:
     machine.python("python3", "3.12.1")
     machine.python("my python", "3.13.0")
     machine.installs(PYTHON="my python")
     assert version(machine) == "3.13.0"
 
 
-def test_an_environment_of_another_python_than_asked_for_is_made_anew(machine: Machine) -> None:
+def test_an_environment_of_another_python_than_requested_is_made_anew(machine: Machine) -> None:
     machine.python("python3", "3.12.1")
     machine.python("python3.11", "3.11.7")
     machine.installs()
     machine.installs(PYTHON="python3.11")
     assert version(machine) == "3.11.7"
-    assert machine.installs() == [], "what was asked for once stays"
+    assert machine.installs() == [], "the choice stays"
 
 
-def test_a_python_asked_for_that_does_not_fit_is_refused_by_name(machine: Machine) -> None:
+def test_a_requested_python_that_does_not_fit_is_refused_by_name(machine: Machine) -> None:
     machine.python("python3", "3.12.1")
     machine.python("python3.9", "3.9.18")
     machine.installs()

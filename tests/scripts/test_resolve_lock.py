@@ -57,7 +57,7 @@ def branches(empty_project: type[Project], tmp_path_factory: pytest.TempPathFact
         shutil.copy(ROOT / name, project.root / name)
     for name, text in (("dvc.yaml", PIPELINE), ("params.yaml", PARAMS), ("add.py", CODE)):
         project.write(name, text)
-    project.write("metrics/note.txt", "nobody's output\n")
+    project.write("metrics/note.txt", "no output\n")
     project.dvc("repro")
     project.commit("main")
     branch(project, "left", "left: 1", "left: 5")
@@ -142,7 +142,7 @@ def test_what_fails_is_said_and_can_be_run_again(merging: Project) -> None:
 
 
 def test_two_results_are_never_mixed_into_one(branches: Project, tmp_path: Path) -> None:
-    """Line by line, both sides' lock could be joined; nobody has computed what they give."""
+    """Line by line, git could join both sides' locks into one that nobody computed."""
     project = branches.copy(tmp_path / "project")
     branch(project, "shift", "shift: 0", "shift: 100")
     project.git("switch", "--quiet", "left")
@@ -194,7 +194,7 @@ def test_what_no_stage_makes_is_for_a_person(branches: Project, tmp_path: Path) 
     project.write(".git/info/attributes", "* merge\n")
     project.run("git", "merge", "right")
     assert "<<<<<<<" in (project.root / "dvc.lock").read_text()
-    project.write("metrics/scratch.txt", "nobody asked for it\n")
+    project.write("metrics/scratch.txt", "not an output\n")
     refused(project, "for you to resolve: metrics/note.txt", "git add metrics/note.txt")
     project.write("metrics/note.txt", "by both\n")
     project.git("add", "metrics/note.txt")
