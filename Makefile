@@ -29,12 +29,13 @@ resolve-lock: build-environment  ## In a merge: compute dvc.lock and metrics/, w
 test: environment  ## Run the tests
 	@$(IN_VENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
-check: environment  ## Lint, types, import contracts, CI's files, and the deps in dvc.yaml
+check: environment  ## Lint, types, import contracts, CI's files, deps in dvc.yaml, and the locks
 	@$(IN_VENV) ruff check
 	@$(IN_VENV) ruff format --check
 	@$(IN_VENV) mypy $(CODE)
 	@$(IN_VENV) lint-imports --no-logo
 	@$(IN_VENV) python -m perennial.review.verify.closure --check
+	@$(IN_VENV) python scripts/check_locks.py
 	@$(IN_VENV) check-jsonschema --quiet --builtin-schema vendor.github-workflows .github/workflows/*.yml
 	@$(IN_VENV) check-jsonschema --quiet --builtin-schema vendor.gitlab-ci .gitlab-ci.yml
 	@if command -v actionlint >/dev/null; then actionlint; fi  # no package carries it; CI has it

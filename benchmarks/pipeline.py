@@ -38,9 +38,9 @@ FACTORS = (1, 3, 10)
 
 #: The most that a cold run may take, as a multiple of the floor.
 COLD_BAR = {"flights": 2.5, "iris": 3.5}
-#: The fewest runs whose median tells anything.
+#: The fewest runs whose median means anything.
 FEWEST = 3
-#: The most cores that others may keep busy for a ratio to tell anything. The floor's fit takes many
+#: The most cores that others may keep busy for a ratio to mean anything. The floor's fit takes many
 #: times as long while something else runs: threads that spin wait for one that does not.
 QUIET = 0.2
 #: The most memory that a stage may take, as a multiple of the raw table in memory.
@@ -53,7 +53,7 @@ RUNS_NOTE = (
     "smallest. Every process with its start."
 )
 CACHED = (
-    "The environment's files lie in the page cache: one run of the floor goes before, not counted."
+    "The environment's files are in the page cache: one run of the floor goes before, not counted."
 )
 EVICTED = (
     "The environment's files were dropped from the page cache before each floor and each cold run, "
@@ -109,7 +109,7 @@ class Cost:
 
 @dataclass
 class Section:
-    """A table of the report, and what is to be said about it."""
+    """A table of the report, with notes."""
 
     title: str
     head: list[str]
@@ -199,8 +199,8 @@ def timed(command: list[str], folder: Path, environment: dict[str, str]) -> Cost
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode:
             output.seek(0)
-            told = output.read().decode(errors="replace")
-            raise SystemExit(f"{' '.join(command)} failed:\n{told}")
+            text = output.read().decode(errors="replace")
+            raise SystemExit(f"{' '.join(command)} failed:\n{text}")
     cpu = usage.ru_utime + usage.ru_stime
     others = max(0.0, busy_seconds() - busy - cpu) / wall
     return Cost(wall, cpu, usage.ru_maxrss / 1024, others)
@@ -295,7 +295,7 @@ def runs(
             rerun[key] = [record["stage"] for record in project.stages()[before:]]
         shutil.rmtree(project.folder)
     disk = EVICTED if arguments.evict else CACHED
-    notes = [RUNS_NOTE.format(count=count), disk, changed_told(rerun), FLOOR_NOTE]
+    notes = [RUNS_NOTE.format(count=count), disk, describe_rerun(rerun), FLOOR_NOTE]
     return [stage_table(name, stages), run_table(name, times, notes)]
 
 
@@ -327,9 +327,9 @@ def ends(values: list[float], decimals: int) -> str:
     return f"({min(values):.{decimals}f}-{max(values):.{decimals}f})"
 
 
-def changed_told(rerun: dict[str, list[str]]) -> str:
-    told = (f"{key} ran {', '.join(stages) or 'nothing'}" for key, stages in rerun.items())
-    return f"What a changed parameter ran: {'; '.join(told)}."
+def describe_rerun(rerun: dict[str, list[str]]) -> str:
+    lines = (f"{key} ran {', '.join(stages) or 'nothing'}" for key, stages in rerun.items())
+    return f"What a changed parameter ran: {'; '.join(lines)}."
 
 
 def run_table(name: str, times: dict[str, list[Cost]], notes: list[str]) -> Section:
@@ -347,7 +347,7 @@ def run_table(name: str, times: dict[str, list[Cost]], notes: list[str]) -> Sect
     for key, label in labels.items():
         ratio = median(walls[key]) / base
         bar = (
-            cold_told(ratio, [*times["floor"], *times["cold"]], COLD_BAR[name])
+            describe_cold(ratio, [*times["floor"], *times["cold"]], COLD_BAR[name])
             if key == "cold"
             else ""
         )
@@ -360,17 +360,17 @@ def run_table(name: str, times: dict[str, list[Cost]], notes: list[str]) -> Sect
     return section
 
 
-def cold_told(ratio: float, costs: list[Cost], bar: float) -> str:
-    """A ratio of few runs, or of runs that were disturbed, says nothing."""
+def describe_cold(ratio: float, costs: list[Cost], bar: float) -> str:
+    """A ratio of few runs, or of disturbed runs, is not judged."""
     others = max(cost.others for cost in costs)
     if others > QUIET:
-        return f"≤ {bar:g}: not told, as others kept up to {others:.1f} cores busy"
+        return f"≤ {bar:g}: not judged, as others kept up to {others:.1f} cores busy"
     if len(costs) < 2 * FEWEST:
-        return f"≤ {bar:g}: not told by fewer than {FEWEST} runs"
-    return bar_told(ratio, bar)
+        return f"≤ {bar:g}: not judged by fewer than {FEWEST} runs"
+    return describe_bar(ratio, bar)
 
 
-def bar_told(value: float, bar: float) -> str:
+def describe_bar(value: float, bar: float) -> str:
     return f"≤ {bar:g}: {'met' if value <= bar else 'MISSED'}"
 
 
@@ -380,19 +380,19 @@ def growth(ground: Path, count: int) -> list[Section]:
     base = Project(ground / "checkout", ground / "growth")
     for stage in ("collect", "prepare", "train"):
         base.stage(stage)
-    found: dict[str, list[dict[str, Any]]] = {"prepare": [], "evaluate": []}
+    points: dict[str, list[dict[str, Any]]] = {"prepare": [], "evaluate": []}
     for factor in FACTORS:
         project = grown(base, ground / f"growth-{factor}", factor)
         raw = nbytes(project.folder.glob("data/raw/*.parquet"))
         say(f"growth: prepare on {factor} times the rows, {count} times")
         records = [project.stage("prepare") for _ in range(count)]
-        found["prepare"].append(point(factor, records, raw, raw))
+        points["prepare"].append(point(factor, records, raw, raw))
         prepared = [project.folder / f"data/prepared/{s}.parquet" for s in ("test", "validation")]
         say(f"growth: evaluate on {factor} times the rows, {count} times")
         records = [project.stage("evaluate") for _ in range(count)]
-        found["evaluate"].append(point(factor, records, nbytes(iter(prepared)), raw))
+        points["evaluate"].append(point(factor, records, nbytes(iter(prepared)), raw))
         shutil.rmtree(project.folder)
-    return [growth_table(stage, points) for stage, points in found.items()]
+    return [growth_table(stage, measured) for stage, measured in points.items()]
 
 
 def grown(base: Project, folder: Path, factor: int) -> Project:
@@ -450,7 +450,7 @@ def growth_table(stage: str, points: list[dict[str, float]]) -> Section:
         section.rows.append(
             [f"{at['factor']:.0f}x", f"{at['rows']:,.0f}", f"{at['wall_s']:.1f} s",
              f"{at['cpu_s']:.1f} s", f"{at['peak_mib']:.0f} MiB", f"{at['read']:.0f} MiB",
-             f"{at['peak_mib'] / at['read']:.1f}", f"{ratio:.1f}", bar_told(ratio, MEMORY_BAR)]
+             f"{at['peak_mib'] / at['read']:.1f}", f"{ratio:.1f}", describe_bar(ratio, MEMORY_BAR)]
         )  # fmt: skip
     first, last = points[0], points[-1]
     further = (last["peak_mib"] - first["peak_mib"]) / (last["read"] - first["read"])

@@ -53,7 +53,7 @@ def main() -> int:
     train, test = (pd.read_parquet(path) for path in sides.values())
     answers = {OURS: ours(pd.read_parquet(scored), test, contract)}
     answers |= dict(others(features(train, contract), train[contract.target], test, contract))
-    estimates = judged(answers, test, contract)
+    estimates = estimate_all(answers, test, contract)
     print(report(estimates, test, arguments.md))
     return 0
 
@@ -77,32 +77,32 @@ def ours(scored: pd.DataFrame, test: pd.DataFrame, contract: Contract) -> Array:
 
 def features(table: pd.DataFrame, contract: Contract) -> pd.DataFrame:
     """The features of the contract, as a table that any of the libraries takes."""
-    found = {}
+    columns = {}
     for name in contract.features:
         column = contract.columns[name]
         if column.type == "datetime":
             moment = table[name].dt
-            found["weekday"] = moment.day_of_week
-            found["minute_of_day"] = moment.hour * 60 + moment.minute
+            columns["weekday"] = moment.day_of_week
+            columns["minute_of_day"] = moment.hour * 60 + moment.minute
         elif column.type == "category":
-            found[name] = table[name]
+            columns[name] = table[name]
         else:
-            found[name] = table[name].astype("float64")
-    return pd.DataFrame(found)
+            columns[name] = table[name].astype("float64")
+    return pd.DataFrame(columns)
 
 
 def others(
     train: pd.DataFrame, target: pd.Series, test: pd.DataFrame, contract: Contract
 ) -> Iterator[tuple[str, Array]]:
-    """Fit each of the others, and ask it the test rows."""
-    asked = features(test, contract)
+    """Fit each of the others, and predict the test rows."""
+    test_features = features(test, contract)
     texts = [name for name in train if contract_type(contract, str(name)) == "category"]
     kinds = {name: pd.CategoricalDtype(sorted(train[name].dropna().unique())) for name in texts}
-    seen = asked.assign(
-        **{name: asked[name].where(asked[name].isin(train[name])) for name in texts}
+    seen = test_features.assign(
+        **{name: test_features[name].where(test_features[name].isin(train[name])) for name in texts}
     )
     as_kinds = (train.astype(kinds), seen.astype(kinds))
-    as_texts = (train, asked)
+    as_texts = (train, test_features)
     models: dict[str, tuple[Callable[[], Any], tuple[pd.DataFrame, pd.DataFrame]]] = {
         LIGHTGBM: (lambda: lightgbm.LGBMClassifier(random_state=0, verbose=-1), as_kinds),
         "XGBoost": (
@@ -136,14 +136,16 @@ def logistic_regression(texts: list[Any]) -> Any:
     return make_pipeline(columns, LogisticRegression(max_iter=1000))
 
 
-def judged(
+def estimate_all(
     answers: dict[str, Array], test: pd.DataFrame, contract: Contract
 ) -> dict[str, tuple[Estimate, Estimate | None]]:
     """Each model's metric, and how much higher ours is, both with their intervals."""
     (time_column,) = contract.of_role("time")
     days = blocks_of("time", test[time_column].to_numpy(), None)
     truth = test[contract.target].to_numpy(dtype=bool)
-    scorers = {name: BinaryScores(truth, found, 0.5) for name, found in answers.items()}
+    scorers = {
+        name: BinaryScores(truth, probabilities, 0.5) for name, probabilities in answers.items()
+    }
     return {
         name: (
             estimate(scorer, days, only=[METRIC])[METRIC],
@@ -174,8 +176,8 @@ def report(
     return markdown(head, rows, notes) if md else plain(head, rows, notes)
 
 
-def interval(found: Estimate) -> str:
-    return f"{found.low:.4f} to {found.high:.4f}"
+def interval(estimate: Estimate) -> str:
+    return f"{estimate.low:.4f} to {estimate.high:.4f}"
 
 
 def met(is_met: bool) -> str:

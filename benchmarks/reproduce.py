@@ -35,14 +35,14 @@ ENVIRONMENTS = REPOSITORY / environments.FOLDER
 PYTHONS = ("3.11", "3.12", "3.13")
 RUNNING = f"{sys.version_info[0]}.{sys.version_info[1]}"
 
-#: What a run may not inherit, as the runs differ in it.
+#: Variables that a run may not inherit: the runs differ in them.
 VARIED = {
     "ARROW_USER_SIMD_LEVEL", "GLIBC_TUNABLES", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE",
     "NPY_DISABLE_CPU_FEATURES", "OMP_NUM_THREADS", "OPENBLAS_CORETYPE", "OPENBLAS_NUM_THREADS",
     "PYTHONHASHSEED", "PYTHONHOME", "PYTHONPATH", "TZ", "VIRTUAL_ENV",
 }  # fmt: skip
 
-#: Says how this process computes. A simulated CPU that changes nothing here would prove nothing.
+#: Prints how this process computes. A simulated CPU that changes none of it would prove nothing.
 PROBE = """
 import hashlib, json, math
 import numpy, pyarrow
@@ -60,12 +60,12 @@ print(json.dumps({
 
 
 class CannotTell(Exception):
-    """What stands in the way of an answer."""
+    """Why there is no answer."""
 
 
 @dataclass(frozen=True)
 class Setting:
-    """One thing that a run has otherwise than the reference."""
+    """One difference of a run from the reference."""
 
     label: str
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -73,12 +73,12 @@ class Setting:
     folder: str = ""
     python: str = ""
     probe: str = ""
-    """What of `PROBE` the setting must change; empty where it simulates no CPU."""
+    """The key of `PROBE` that the setting must change; empty where it simulates no CPU."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """What a run left."""
+class Outcome:
+    """The output files of a run, or its failure."""
 
     files: dict[str, str]
     """MD5 by path of each output file."""
@@ -118,7 +118,7 @@ def openblas(core: str) -> Setting:
 
 
 def plan(pythons: list[str], dispatched: list[str], quick: bool) -> list[list[Setting]]:
-    """Combine the variations into few runs; whatever differs is looked at setting by setting."""
+    """Combine the variations into few runs; if one differs, each of its settings is run alone."""
     others = [version for version in pythons if version != RUNNING]
     wide = [name for name in dispatched if name.startswith(("AVX512", "X86_V4"))]
     process = [
@@ -158,7 +158,7 @@ def main() -> int:
     except CannotTell as error:
         print(f"reproduce: {error}", file=sys.stderr)
         return 2
-    print(json.dumps(report, indent=2) if arguments.json else "\n".join(told(report)))
+    print(json.dumps(report, indent=2) if arguments.json else "\n".join(describe(report)))
     return 0 if report["reproduced"] else 1
 
 
@@ -174,7 +174,7 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def prove(working_tree: bool, quick: bool, keep: Path | None) -> dict[str, Any]:
-    """Run everything, and say what was found as a JSON value."""
+    """Run everything, and return the report as a JSON value."""
     pythons = {version: path for version in PYTHONS if (path := interpreter(version))}
     with laboratory(keep) as ground:
         source = Source(working_tree, ground / "tree")
@@ -200,7 +200,7 @@ def prove(working_tree: bool, quick: bool, keep: Path | None) -> dict[str, Any]:
 
 
 class Source:
-    """The tree that is proved: HEAD's, or the files as they are. Taken once, as it may change."""
+    """The tree that is proved, HEAD's or the files as they are, copied once, as it may change."""
 
     def __init__(self, working_tree: bool, tree: Path) -> None:
         head = run(["git", "-C", str(REPOSITORY), "rev-parse", "--short", "HEAD"], fails="").strip()
@@ -244,7 +244,7 @@ def commit_files(tree: Path) -> None:
 
 
 class Bench:
-    """Where runs are made."""
+    """Makes the runs."""
 
     def __init__(self, source: Source, homes: dict[str, Path], ground: Path, wanted: int) -> None:
         self._source = source
@@ -257,7 +257,7 @@ class Bench:
         """Count further runs among those wanted."""
         self._wanted += more
 
-    def run(self, settings: list[Setting]) -> Found:
+    def run(self, settings: list[Setting]) -> Outcome:
         """Run the pipeline once, from nothing."""
         self._count += 1
         say(f"run {self._count} of {self._wanted}: {title(settings)}")
@@ -278,10 +278,10 @@ class Bench:
         say(f"run {self._count} took {seconds:.1f} s")
         if done.returncode:
             last = (done.stdout + done.stderr).strip().splitlines()[-6:]
-            return Found({}, b"", {}, seconds, "\n".join(last))
+            return Outcome({}, b"", {}, seconds, "\n".join(last))
         probe = run([str(home / "bin/python"), "-c", PROBE], environment=variables)
         lock = (project / "dvc.lock").read_bytes()
-        return Found(output_files(project, lock), lock, json.loads(probe), seconds)
+        return Outcome(output_files(project, lock), lock, json.loads(probe), seconds)
 
     def _variables(self, home: Path, settings: list[Setting]) -> dict[str, str]:
         clean = {key: value for key, value in os.environ.items() if key not in VARIED}
@@ -295,10 +295,10 @@ class Bench:
         return clean | isolated | {k: v for s in settings for k, v in s.environment.items()}
 
 
-def examine(bench: Bench, reference: Found, settings: list[Setting]) -> dict[str, Any]:
+def examine(bench: Bench, reference: Outcome, settings: list[Setting]) -> dict[str, Any]:
     """Compare a run with the reference; where it differs, each of its settings alone."""
-    found = bench.run(settings)
-    report = compared(reference, found, settings)
+    outcome = bench.run(settings)
+    report = compared(reference, outcome, settings)
     if not report["same"] and len(settings) > 1:
         bench.expect(len(settings))
         alone = [compared(reference, bench.run([one]), [one]) for one in settings]
@@ -306,37 +306,37 @@ def examine(bench: Bench, reference: Found, settings: list[Setting]) -> dict[str
     return report
 
 
-def compared(reference: Found, found: Found, settings: list[Setting]) -> dict[str, Any]:
+def compared(reference: Outcome, outcome: Outcome, settings: list[Setting]) -> dict[str, Any]:
     stages = stages_of(reference.lock)
     differing = sorted(
-        (path for path in reference.files.keys() | found.files.keys()
-         if reference.files.get(path) != found.files.get(path)),
+        (path for path in reference.files.keys() | outcome.files.keys()
+         if reference.files.get(path) != outcome.files.get(path)),
         key=lambda path: (place(path, stages), path),
     )  # fmt: skip
     idle = [
         s.label for s in settings
-        if s.probe and not found.failure and found.probe[s.probe] == reference.probe[s.probe]
+        if s.probe and not outcome.failure and outcome.probe[s.probe] == reference.probe[s.probe]
     ]  # fmt: skip
     report = {
         "settings": [setting.label for setting in settings],
-        "seconds": round(found.seconds, 1),
-        "same": not found.failure and not differing and reference.lock == found.lock,
+        "seconds": round(outcome.seconds, 1),
+        "same": not outcome.failure and not differing and reference.lock == outcome.lock,
         "differing": [{"stage": stage_of(path, stages), "path": path} for path in differing],
         "without_effect": idle,
     }
-    return {**report, "failure": found.failure} if found.failure else report
+    return {**report, "failure": outcome.failure} if outcome.failure else report
 
 
-def against_lock(recorded: bytes, found: bytes) -> dict[str, Any]:
+def against_lock(recorded: bytes, computed: bytes) -> dict[str, Any]:
     """Compare the reference's dvc.lock with the repository's."""
-    old, new = (yaml.safe_load(text)["stages"] for text in (recorded, found))
+    old, new = (yaml.safe_load(text)["stages"] for text in (recorded, computed))
     stale = sorted({
         path for stage in new
         for path, md5 in hashes(new, stage, "deps").items()
         if path not in outputs(new) and hashes(old, stage, "deps").get(path) != md5
     })  # fmt: skip
     return {
-        "same": recorded == found,
+        "same": recorded == computed,
         "stale": stale,
         "differing": [
             {"stage": stage, "path": path} for stage in new
@@ -425,11 +425,11 @@ def laboratory(keep: Path | None) -> Iterator[Path]:
         keep.mkdir(parents=True)
         yield keep.resolve()
         return
-    with tempfile.TemporaryDirectory(prefix="reproduce-") as found:
-        yield Path(found)
+    with tempfile.TemporaryDirectory(prefix="reproduce-") as folder_name:
+        yield Path(folder_name)
 
 
-def told(report: dict[str, Any]) -> Iterator[str]:
+def describe(report: dict[str, Any]) -> Iterator[str]:
     pythons = ", ".join(report["pythons"].values())
     yield f"Reproduction of {report['tree']}: {report['files']} output files, Python {pythons}"
     if report["absent_pythons"]:
@@ -437,11 +437,12 @@ def told(report: dict[str, Any]) -> Iterator[str]:
     if report["changed"] and report["tree"] != "the working tree":
         yield f"The working tree has {len(report['changed'])} uncommitted changes: not proved here"
     yield ""
-    yield f"{report['reference_seconds']:6.1f} s  reference: {told_lock(report['lock'])}"
+    yield f"{report['reference_seconds']:6.1f} s  reference: {describe_lock(report['lock'])}"
     for one in report["runs"]:
-        yield f"{one['seconds']:6.1f} s  {told_run(one)}"
+        yield f"{one['seconds']:6.1f} s  {describe_run(one)}"
         yield from (
-            f"{part['seconds']:12.1f} s  alone: {told_run(part)}" for part in one.get("alone", [])
+            f"{part['seconds']:12.1f} s  alone: {describe_run(part)}"
+            for part in one.get("alone", [])
         )
     yield ""
     alike = all(one["same"] for one in report["runs"])
@@ -450,21 +451,21 @@ def told(report: dict[str, Any]) -> Iterator[str]:
         yield "They are NOT what dvc.lock records: make repro, and commit what it writes."
 
 
-def told_lock(lock: dict[str, Any]) -> str:
+def describe_lock(lock: dict[str, Any]) -> str:
     if lock["same"]:
         return "dvc.lock is the repository's, byte for byte"
     stale = f"the repository's dvc.lock is stale ({listed(lock['stale'])} changed since); "
-    return (stale if lock["stale"] else "") + told_outputs(lock["differing"])
+    return (stale if lock["stale"] else "") + describe_outputs(lock["differing"])
 
 
-def told_outputs(differing: list[dict[str, str]]) -> str:
+def describe_outputs(differing: list[dict[str, str]]) -> str:
     if not differing:
         return "all outputs are those of dvc.lock, whose text differs"
     names = listed([entry["path"] for entry in differing])
     return f"outputs DIFFER from dvc.lock, first in stage {differing[0]['stage']}: {names}"
 
 
-def told_run(one: dict[str, Any]) -> str:
+def describe_run(one: dict[str, Any]) -> str:
     name = ", ".join(one["settings"])
     if one["without_effect"]:
         name += f" (no effect on this machine: {', '.join(one['without_effect'])})"

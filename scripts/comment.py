@@ -5,8 +5,8 @@
 Runs in GitHub Actions and GitLab CI, with the standard library alone. The token comes from the
 environment (`GITHUB_TOKEN`, or `GITLAB_TOKEN` with the scope `api`) and goes to the API alone.
 Where there is none, or the request comes from a fork, a sentence says so, the report goes to the
-job's summary, and the exit code is 0. The report may have been written by anybody's code: nothing
-in it is obeyed.
+job's summary, and the exit code is 0. The report may come from untrusted code: nothing in it is
+obeyed.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Forbidden(Fault):
 
 
 class Elsewhere(Exception):
-    """Why there is nothing to comment on: no fault."""
+    """Why there is nothing to comment on; not an error."""
 
 
 class Later(Exception):
@@ -53,7 +53,7 @@ class Later(Exception):
 
 
 class NoRedirect(HTTPRedirectHandler):
-    """A redirect would take the token along, and no API that is asked here needs one."""
+    """A redirect would take the token along, and neither API needs one."""
 
     def redirect_request(self, *_: Any) -> None:
         return None
@@ -97,16 +97,16 @@ class Api:
             raise Fault(f"{method} {place.partition('?')[0]}: the answer is no JSON") from None
 
     def place(self, address: str) -> str:
-        """The part of an address that follows this API's; a `Fault` if it is of another host."""
+        """An address without this API's root; a `Fault` if it is on another host."""
         if not address.startswith(f"{self.root}/"):
             raise Fault(f"the next page is at {urlsplit(address).netloc}: no token is sent there")
         return address.removeprefix(self.root)
 
     def _failure(self, what: str, error: HTTPError) -> Exception:
         with error:
-            said = error.read(2000).decode("utf-8", "replace")
-        told = re.search(r'"(?:message|error)"\s*:\s*"([^"]*)"', said)
-        why = self._clean(f"{what}: {error.code} {told[1] if told else error.reason}")
+            body = error.read(2000).decode("utf-8", "replace")
+        message = re.search(r'"(?:message|error)"\s*:\s*"([^"]*)"', body)
+        why = self._clean(f"{what}: {error.code} {message[1] if message else error.reason}")
         after = error.headers.get("Retry-After")
         if error.code == 429 or error.code >= 500 or (error.code == 403 and after):
             return Later(why, float(after) if after and after.isdecimal() else None)
@@ -124,8 +124,8 @@ class GitHub:
     def __init__(self, environment: Mapping[str, str]) -> None:
         event = json.loads(Path(environment["GITHUB_EVENT_PATH"]).read_text(encoding="utf-8"))
         self._repository = environment["GITHUB_REPOSITORY"]
-        # After a run of the review, on the default branch: what GitHub itself says of that run. A
-        # number out of the run's own files would be whatever the run's code likes.
+        # After a run of the review, on the default branch: GitHub's own record of that run, as the
+        # run's code could forge a number in its files.
         self._run = event.get("workflow_run", {})
         head = self._run.get("head_repository") or _at(event, "pull_request", "head", "repo") or {}
         if head.get("full_name") != self._repository:
@@ -144,11 +144,11 @@ class GitHub:
         if self._number is None:
             owner, branch = self._repository.partition("/")[0], self._run["head_branch"]
             query = urlencode({"state": "open", "head": f"{owner}:{branch}", "per_page": 100})
-            found, _ = self._api.ask("GET", f"/repos/{self._repository}/pulls?{query}")
+            pulls, _ = self._api.ask("GET", f"/repos/{self._repository}/pulls?{query}")
             commit = self._run["head_sha"]
-            numbers = [pull["number"] for pull in found if _at(pull, "head", "sha") == commit]
+            numbers = [pull["number"] for pull in pulls if _at(pull, "head", "sha") == commit]
             if len(numbers) != 1:
-                raise Elsewhere(f"{len(numbers) or 'no'} open pull requests stand at {commit[:7]}")
+                raise Elsewhere(f"{len(numbers) or 'no'} open pull requests are at {commit[:7]}")
             self._number = numbers[0]
         return int(self._number)
 
@@ -156,7 +156,7 @@ class GitHub:
         try:
             user, _ = self._api.ask("GET", "/user")
         except Forbidden:
-            # The token of a workflow is nobody's; its comments have this author.
+            # The token of a workflow belongs to no user; its comments have this author.
             return "github-actions[bot]"
         return str(user["login"])
 
@@ -237,8 +237,8 @@ def host(environment: Mapping[str, str]) -> GitHub | GitLab:
     raise Fault("neither GitHub Actions nor GitLab CI: there is no request to comment on")
 
 
-def tamed(report: str, limit: int) -> str:
-    """The comment: marked, within the limit, and calling nobody."""
+def comment_body(report: str, limit: int) -> str:
+    """The comment: marked, within the limit, mentioning no user and giving no command."""
     # A line that begins with a slash is a command to GitLab, and an @ calls people.
     text = re.sub(r"^([ \t>]*)/", r"\1\\/", report, flags=re.MULTILINE)
     text = f"{MARKER}\n" + re.sub(r"@(?=\w)", "@\u200b", text)
@@ -256,18 +256,18 @@ def tamed(report: str, limit: int) -> str:
 
 def put(at: GitHub | GitLab, report: str) -> str:
     """Update the comment that is there, or make it."""
-    body, me = tamed(report, at.limit), at.me()
+    body, me = comment_body(report, at.limit), at.me()
     for comment in at.comments():
-        # Anybody can write the marker: what somebody else wrote is left alone.
+        # Anyone can write the marker: only our own comment is changed.
         if comment.author == me and comment.body.startswith(MARKER):
             at.update(comment, body)
             return "the comment was updated"
     at.create(body)
-    return "the comment was made"
+    return "the comment was created"
 
 
 def put_patiently(at: GitHub | GitLab, report: str) -> str:
-    """Try again while the API is busy, from the start: the comment may have been made."""
+    """Try again while the API is busy, from the start: the comment may have been created."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return put(at, report)
@@ -280,14 +280,14 @@ def put_patiently(at: GitHub | GitLab, report: str) -> str:
 
 
 def read(path: Path) -> str:
-    # A link out of somebody's archive could lead to this process's own environment.
+    # A link in an untrusted archive could lead to this process's own environment.
     if path.is_symlink():
         raise Fault(f"{path} is a link, not a report")
     return path.read_text(encoding="utf-8", errors="replace")
 
 
 def summarise(report: str, sentence: str, environment: Mapping[str, str]) -> None:
-    """Tell in the job's summary, where the host has one."""
+    """Add to the job's summary, where the host has one."""
     if path := environment.get("GITHUB_STEP_SUMMARY"):
         with Path(path).open("a", encoding="utf-8") as file:
             file.write(f"{report}\n\n_{sentence}_\n")

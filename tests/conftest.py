@@ -7,9 +7,10 @@ import gzip
 import hashlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,13 +41,13 @@ OUTPUTS_OF = {
     "export": ["models/bundle"],
 }
 
-#: Set by whoever runs the tests, and not to be handed down by chance.
+#: Variables that are not inherited from whoever runs the tests.
 _OWN = ("PYTHONPATH", "PYTHONHASHSEED", "OMP_NUM_THREADS", "TZ", "LC_ALL", "DVC_", "GIT_")
 
 
 @dataclass
 class Project:
-    """A checkout that nobody else works in."""
+    """A checkout of its own, with a command line."""
 
     root: Path
     env: dict[str, str] = field(default_factory=dict)
@@ -122,16 +123,16 @@ class Project:
         self.git("add", "--all")
         self.git("commit", "--quiet", "--message", message)
 
-    def refused(self, name: str, *told: str) -> str:
-        """Run a stage that must refuse in plain words; give what it said."""
+    def refused(self, name: str, *messages: str) -> str:
+        """Run a stage that must refuse with these messages; return its standard error."""
         before = self.files()
         done = self.stage(name)
         assert done.returncode == 1, done.stdout + done.stderr
         assert "Traceback" not in done.stderr
         assert done.stderr.startswith(f"{name}: ")
         assert "git restore metrics && dvc checkout" in done.stderr
-        for text in told:
-            assert text in done.stderr
+        for message in messages:
+            assert message in done.stderr
         assert self.files() == before
         return done.stderr
 
@@ -144,7 +145,7 @@ class Project:
         }
 
     def files(self) -> list[str]:
-        """Every file where outputs lie, half-written ones included."""
+        """Every file in the folders of outputs, half-written ones included."""
         return sorted(
             path.relative_to(self.root).as_posix()
             for folder in ("data", "models", "metrics")
@@ -153,7 +154,7 @@ class Project:
         )
 
     def halves(self) -> list[str]:
-        """What is there half-written."""
+        """The half-written files."""
         return [name for name in self.files() if ".partial" in name]
 
     def remove_outputs(self, stage: str) -> None:
@@ -214,7 +215,7 @@ def make_project(
 
 
 def shipped(name: str) -> list[list[str]]:
-    """A table that scikit-learn ships, found without its import, which takes seconds."""
+    """A table that scikit-learn ships, read without importing it, which takes seconds."""
     specification = find_spec("sklearn")
     assert specification is not None
     path = Path(str(specification.origin)).parent / "datasets/data" / name
@@ -261,7 +262,7 @@ def iris_rows() -> list[list[str]]:
 
 @pytest.fixture(scope="session")
 def empty_project() -> type[Project]:
-    """A project in a folder of one's own choice, to be filled."""
+    """The class of a project, to be made in any folder."""
     return Project
 
 
@@ -284,7 +285,7 @@ def iris(new_iris: Project, tmp_path_factory: pytest.TempPathFactory) -> Project
 
 @pytest.fixture
 def project(iris: Project, tmp_path: Path) -> Project:
-    """A copy of iris after its run, to do with as one likes."""
+    """A copy of iris after its run, for one test."""
     return iris.copy(tmp_path / "project")
 
 
@@ -404,6 +405,20 @@ def diabetes(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = make_project(root, DIABETES_CONTRACT, DIABETES_PARAMS, header, rows)
     project.stages()
     return project
+
+
+@pytest.fixture
+def default_signals() -> Iterator[None]:
+    """What a test starts takes signals as it does when a person starts it.
+
+    A shell starts background jobs with SIGINT ignored, and `nohup` with SIGHUP ignored; children
+    inherit both, whatever runs the tests.
+    """
+    handlers = {signal.SIGINT: signal.default_int_handler, signal.SIGHUP: signal.SIG_DFL}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
 @pytest.fixture

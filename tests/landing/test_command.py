@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import errno
 import functools
 import http.server
 import json
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -72,8 +74,8 @@ def landed() -> dict[str, bytes]:
 
 
 def report(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    result: dict[str, Any] = json.loads(capsys.readouterr().out)
-    return result
+    content: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return content
 
 
 class TestAppendOnly:
@@ -100,8 +102,8 @@ class TestAppendOnly:
         Path("../rows.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
         capsys.readouterr()
         assert land("../rows.jsonl", "--json") == 0
-        result = report(capsys)
-        assert (result["landed"], result["same"], result["changed"]) == ([], ["2024-01"], [])
+        reported = report(capsys)
+        assert (reported["landed"], reported["same"], reported["changed"]) == ([], ["2024-01"], [])
         assert landed() == before
 
     def test_a_changed_past_is_reported_and_left_while_new_periods_land(
@@ -113,9 +115,11 @@ class TestAppendOnly:
         # a has another price, b is gone, x and y are new.
         now = ("a,2024-01-02,3,no", "x,2024-01-05,1,no", "y,2024-01-06,1,no")
         assert land(export(*now, *FEBRUARY), "--json") == 1
-        result = report(capsys)
-        assert result["changed"] == [{"period": "2024-01", "added": 2, "removed": 1, "changed": 1}]
-        assert [item["period"] for item in result["landed"]] == ["2024-02"]
+        reported = report(capsys)
+        assert reported["changed"] == [
+            {"period": "2024-01", "added": 2, "removed": 1, "changed": 1}
+        ]
+        assert [item["period"] for item in reported["landed"]] == ["2024-02"]
         assert landed()["2024-01.parquet"] == before["2024-01.parquet"]
         assert land(export(*now)) == 1
         text = capsys.readouterr().out
@@ -189,8 +193,8 @@ class TestWithoutPeriods:
         capsys.readouterr()
         changed = FEBRUARY[0].replace("4.5", "5")
         assert land(export(changed, "d,2024-03-01,1,no"), "--name", "march", "--json") == 1
-        result = report(capsys)
-        assert result["changed"] == [{"period": "all", "added": 0, "removed": 0, "changed": 1}]
+        reported = report(capsys)
+        assert reported["changed"] == [{"period": "all", "added": 0, "removed": 0, "changed": 1}]
         assert parquet.read(LANDING / "march.parquet")["id"].to_pylist() == ["d"]
 
     @pytest.mark.parametrize("name", ["../x", "a/b"])
@@ -250,9 +254,9 @@ class TestSources:
 
     def test_a_bad_row_lands_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert land(export(*JANUARY, "c,2024-02-01,much,no")) == 2
-        message = capsys.readouterr().err
-        assert "export.csv: wrong values" in message
-        assert 'line 4, column price: "much" is not a number' in message
+        errors = capsys.readouterr().err
+        assert "export.csv: wrong values" in errors
+        assert 'line 4, column price: "much" is not a number' in errors
         assert landed() == {}
 
     def test_credentials_in_a_url_are_not_shown(self) -> None:
@@ -276,6 +280,7 @@ class TestSources:
         assert "--name is for collect.period: all" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("default_signals")
 class TestInterrupted:
     def start(self, project: Path, source: str, **options: Any) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -296,25 +301,36 @@ class TestInterrupted:
             source,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, limit),
         )
-        _, message = process.communicate(timeout=60)
-        assert process.returncode == 2, message
-        assert "File too large" in message
-        assert "Traceback" not in message
+        _, errors = process.communicate()
+        assert process.returncode == 2, errors
+        assert "File too large" in errors
+        assert "Traceback" not in errors
         assert landed() == {}
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_a_signal_ends_it_cleanly(self, project: Path, number: signal.Signals) -> None:
-        # The command waits for a writer, and the pipe has none.
         os.mkfifo("../pipe.csv")
         process = self.start(project, "../pipe.csv")
-        assert process.stderr is not None
-        assert "reading" in process.stderr.readline()
+        # The command waits for data from the pipe, and gets none.
+        writer = self.opened_by_reader(Path("../pipe.csv"), process)
         process.send_signal(number)
-        _, message = process.communicate(timeout=60)
+        _, errors = process.communicate()
+        os.close(writer)
         assert process.returncode == 130
-        assert "interrupted" in message
-        assert "Traceback" not in message
+        assert "interrupted" in errors
+        assert "Traceback" not in errors
         assert landed() == {}
+
+    def opened_by_reader(self, pipe: Path, process: subprocess.Popen[str]) -> int:
+        """Open a pipe for writing as soon as a process has opened it for reading."""
+        while process.poll() is None:
+            try:
+                return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+            except OSError as error:
+                if error.errno != errno.ENXIO:
+                    raise
+                time.sleep(0.01)
+        raise AssertionError(process.communicate())
 
 
 QUERY = "SELECT id, at, price, sold FROM sales WHERE id LIKE '%' AND '12:30' <> ':x'"
@@ -404,9 +420,9 @@ class TestSqlite:
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert land("--sql", QUERY, "--url-env", "postgresql://me:s3cret@host/x") == 2
-        message = capsys.readouterr().err
-        assert "--url-env takes the name of an environment variable" in message
-        assert "s3cret" not in message
+        errors = capsys.readouterr().err
+        assert "--url-env takes the name of an environment variable" in errors
+        assert "s3cret" not in errors
 
     def test_without_sqlalchemy(self, project: Path) -> None:
         argv = ["land", "--sql", QUERY, "--url-env", "SHOP"]
@@ -615,11 +631,11 @@ stages:
             repo.checkout([f"data/landing/{name}.dvc" for name in both])
         assert sorted(path.name for path in LANDING.glob("*.parquet")) == both
 
-    def test_outside_a_repository_the_rows_stay_and_the_message_has_a_hint(
+    def test_outside_a_repository_the_rows_stay_and_the_hint_says_how_to_go_on(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert cli.main(["land", export(*JANUARY)]) == 2
         assert list(landed()) == ["2024-01.parquet"]
-        message = capsys.readouterr().err
-        assert "landed, but `dvc add` failed" in message
-        assert "--no-dvc" in message
+        errors = capsys.readouterr().err
+        assert "landed, but `dvc add` failed" in errors
+        assert "--no-dvc" in errors

@@ -16,22 +16,30 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Project
 
-# Python runs this first of all. An audit hook counts each time that a stage opens, makes or renames
-# something half-written, and strikes just before the one asked for: no clock, the same every time.
+# Python runs this first of all. An audit hook counts a stage's events: each time that it opens,
+# makes or renames something half-written, or, with STRIKE_EVERY, all that Python reports. It
+# strikes just before event STRIKE_AT: no clock, the same every time. With STRIKE_COUNT it writes at
+# the end how many there were.
 STRIKE = """
-import os, signal, sys
+import atexit, os, signal, sys
 
-asked = int(os.environ.get("STRIKE_AT", 0))
+at = int(os.environ.get("STRIKE_AT", 0))
+every = "STRIKE_EVERY" in os.environ
 seen = 0
+
+def is_counted(event, arguments):
+    if sys.argv[:1] != ["src"]:
+        return False
+    if every:
+        return True
+    return event in ("open", "os.mkdir", "os.rename") and ".partial" in str(arguments[0])
 
 def watch(event, arguments):
     global seen
-    if event not in ("open", "os.mkdir", "os.rename") or sys.argv[0] != "src":
-        return
-    if ".partial" not in str(arguments[0]):
+    if not is_counted(event, arguments):
         return
     seen += 1
-    if seen != asked:
+    if seen != at:
         return
     if "STRIKE_SIGNAL" in os.environ:
         os.kill(os.getpid(), int(os.environ["STRIKE_SIGNAL"]))
@@ -41,7 +49,15 @@ def watch(event, arguments):
     with open(os.environ["STRIKE_RELEASE"]) as release:
         release.readline()
 
-if asked:
+def write_down():
+    if sys.argv[:1] == ["src"]:
+        count = seen
+        with open(os.environ["STRIKE_COUNT"], "w") as file:
+            file.write(str(count))
+
+if "STRIKE_COUNT" in os.environ:
+    atexit.register(write_down)
+if at or "STRIKE_COUNT" in os.environ:
     sys.addaudithook(watch)
 """
 

@@ -1,4 +1,4 @@
-"""What comes in wrong is told through the real entry: what, where, how to mend it, nothing half.
+"""Wrong input is reported by the real entry: what, where, how to correct it; no half output.
 
 What a single file or row can have wrong is in tests/test_tables.py and tests/test_validation.py,
 and what `prepare` refuses besides in tests/build/test_prepare.py.
@@ -28,8 +28,8 @@ def with_rows(project: Project, change: Any) -> None:
 class TestTarget:
     def test_one_class_alone(self, project: Project) -> None:
         with_rows(project, lambda rows: [row for row in rows if row.endswith("setosa")])
-        said = project.refused("prepare", "species", "hint: ")
-        assert "versicolor" in said or "one class" in said or "setosa" in said
+        errors = project.refused("prepare", "species", "hint: ")
+        assert "versicolor" in errors or "one class" in errors or "setosa" in errors
 
     def test_a_class_that_training_never_saw(self, project: Project) -> None:
         """Every virginica is held out, by its key."""

@@ -71,15 +71,15 @@ def test_a_clone_runs_its_own_code(editable: Project, tmp_path: Path) -> None:
     clone = type(editable)(tmp_path / "clone", dict(editable.env))
     clone.dvc("remote", "add", "--default", "origin-cache", str(editable.root / ".dvc/cache"))
     clone.dvc("pull", "--allow-missing", check=False)
-    said = clone.dvc("repro").stdout
-    assert "Running stage 'evaluate'" in said
-    assert "Running stage 'train'" not in said
+    output = clone.dvc("repro").stdout
+    assert "Running stage 'evaluate'" in output
+    assert "Running stage 'train'" not in output
     assert marker(clone) == 0.125
     assert marker(editable) is None
 
     clone.commit("its run")
-    found = json.loads(clone.dvc("metrics", "diff", "origin/main", "HEAD", "--json").stdout)
-    changed = found["metrics/validation.json"]
+    changes = json.loads(clone.dvc("metrics", "diff", "origin/main", "HEAD", "--json").stdout)
+    changed = changes["metrics/validation.json"]
     assert changed.keys() == {"accuracy", "marker"}
     before = json.loads((editable.root / "metrics/validation.json").read_text())["accuracy"]
     assert (changed["accuracy"]["old"], changed["accuracy"]["new"]) == (before, 0.25)
@@ -93,5 +93,5 @@ def test_queued_experiments_run_the_code_they_were_queued_with(editable: Project
     editable.git("restore", "src")
     editable.dvc("exp", "run", "--run-all", "--jobs", "1")
     assert marker(editable) is None, "the workspace stays as it was"
-    found = json.loads(editable.dvc("metrics", "diff", "HEAD", "queued", "--json").stdout)
-    assert found["metrics/validation.json"]["marker"]["new"] == 0.125
+    changes = json.loads(editable.dvc("metrics", "diff", "HEAD", "queued", "--json").stdout)
+    assert changes["metrics/validation.json"]["marker"]["new"] == 0.125

@@ -177,8 +177,8 @@ def test_types_that_nobody_confirmed_stop_the_stage(project: Project) -> None:
 
 def test_an_engine_that_there_is_not(project: Project) -> None:
     with_model(project, "  engine: pickle\n")
-    said = project.refused("train", "train.engine", "'auto', 'treelite', 'onnx' or 'skops'")
-    assert said.count("train.engine") == 1
+    errors = project.refused("train", "train.engine", "'auto', 'treelite', 'onnx' or 'skops'")
+    assert errors.count("train.engine") == 1
 
 
 def test_a_bundle_of_trees_needs_no_more_than_live(iris: Any) -> None:

@@ -46,7 +46,7 @@ def shown(tried: Project) -> dict[str, Any]:
         for each in json.loads(tried.dvc("exp", "show", "--json").stdout)
         if each["experiments"]
     )
-    return {found["revs"][0]["name"]: found["revs"][0]["data"] for found in base["experiments"]}
+    return {entry["revs"][0]["name"]: entry["revs"][0]["data"] for entry in base["experiments"]}
 
 
 @pytest.fixture(scope="module")
@@ -89,8 +89,8 @@ def test_the_figures_shown_are_those_of_each_experiments_own_branch(
 
 
 def test_a_difference_to_main_is_that_of_the_committed_figures(tried: Project) -> None:
-    found = json.loads(tried.dvc("metrics", "diff", "main", "idea-fewer", "--json").stdout)
-    change = found["metrics/validation.json"]["log_loss"]
+    changes = json.loads(tried.dvc("metrics", "diff", "main", "idea-fewer", "--json").stdout)
+    change = changes["metrics/validation.json"]["log_loss"]
     old, new = (metrics(tried, revision)["log_loss"] for revision in ("main", "idea-fewer"))
     assert (change["old"], change["new"]) == (old, new)
     assert old != new
@@ -99,16 +99,16 @@ def test_a_difference_to_main_is_that_of_the_committed_figures(tried: Project) -
 def test_compare_knows_an_experiments_branch(tried: Project) -> None:
     """Its bundle is in the cache, though it was built in a folder of the queue's."""
     done = tried.run("perennial", "compare", "main", "idea-fewer", "--json", check=True)
-    found = json.loads(done.stdout)
-    assert found["verdict"] == "worse", found["why"]
+    report = json.loads(done.stdout)
+    assert report["verdict"] == "worse", report["why"]
     same = tried.run("perennial", "compare", "main", "main", "--json", check=True)
     assert json.loads(same.stdout)["verdict"] == "no detectable difference"
 
 
 def test_a_merge_of_two_has_both_and_the_result_of_both(merged: Project) -> None:
-    found = params(merged, "HEAD")
-    assert found["train"]["params"] == {"max_iter": 5}
-    assert found["evaluate"]["resamples"] == 150
+    both = params(merged, "HEAD")
+    assert both["train"]["params"] == {"max_iter": 5}
+    assert both["evaluate"]["resamples"] == 150
     assert merged.git("status", "--porcelain") == ""
     assert "up to date" in merged.dvc("status").stdout
     both, fewer, quick = (metrics(merged, revision) for revision in ("HEAD", "idea-fewer", "HEAD^"))

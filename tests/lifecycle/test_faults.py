@@ -21,10 +21,15 @@ from perennial.review.verify.trace import recording_shell
 if TYPE_CHECKING:
     from conftest import Project
 
-#: How often each stage is killed; from the last one up, so that its inputs are there.
-KILLS = {"export": 12, "evaluate": 12, "train": 3, "prepare": 12, "collect": 11}
-#: About how often each stage writes; few of these calls are for anything but outputs.
-WRITES = {"export": 8, "evaluate": 40, "prepare": 110, "collect": 30}
+#: How often each stage is killed, 50 times in all: at any event, and in a call that writes. From
+#: the last stage up, so that the inputs of each are there.
+KILLS = {
+    "export": (9, 3),
+    "evaluate": (9, 3),
+    "train": (3, 0),
+    "prepare": (9, 3),
+    "collect": (8, 3),
+}
 #: Outputs that are folders: they appear with all their files.
 FOLDERS = ("data/raw", "metrics/plots", "models/baseline", "models/bundle", "models/compiled")
 CALLS = "write,pwrite64,sendfile,copy_file_range,mkdir,rename"
@@ -50,51 +55,79 @@ def forget_runs(project: Project) -> None:
     (project.root / "dvc.lock").unlink()
 
 
-def durations(project: Project) -> dict[str, float]:
-    """How long each stage took, undisturbed."""
-    lines = (project.root / ".perennial/stages.jsonl").read_text().splitlines()
-    return {entry["stage"]: entry["wall_s"] for entry in map(json.loads, lines)}
-
-
 def test_killed_at_random_moments_each_stage_leaves_nothing_half_done(
-    project: Project, tmp_path: Path
+    project: Project, hook: Path, tmp_path: Path
 ) -> None:
-    """Most moments are random in time; some among the calls that write, for these are brief."""
-    whole, lasting = project.hashes(), durations(project)
+    """A moment is an event's number: an undisturbed run says how many there are."""
+    whole = project.hashes()
     chance = random.Random(20130101)
-    can_strike = isinstance(recording_shell(tmp_path / "probe"), Path)
+    can_trace = isinstance(recording_shell(tmp_path / "probe"), Path)
     forget_runs(project)
-    killed = struck = 0
-    for stage, wanted in KILLS.items():
-        hits = 0
-        for attempt in range(3 * wanted):
-            project.remove_outputs(stage)
-            if can_strike and attempt % 4 == 1 and stage != "train":
-                hit = killed_at_write(project, stage, chance.randint(1, WRITES[stage]))
-                struck += hit
-            else:
-                hit = killed_after(project, stage, chance.uniform(0, 0.9 * lasting[stage]))
-            hits += hit
-            assert torn(project, whole) == []
-            if hits == wanted:
-                break
-        assert hits == wanted
-        killed += hits
+    env = {"PYTHONPATH": str(hook), "STRIKE_EVERY": "yes", "PYTHONDONTWRITEBYTECODE": "1"}
+    for stage, (anywhere, writing) in KILLS.items():
         project.remove_outputs(stage)
-    assert struck >= 6 or not can_strike
-    assert killed >= 50
+        events = count_events(project, stage, env, tmp_path / "events")
+        for at in chance.sample(range(1, events + 1), anywhere):
+            project.remove_outputs(stage)
+            killed_at_event(project, stage, env, at)
+            assert torn(project, whole) == []
+        writes = list_writes(project, stage, tmp_path / "writes") if can_trace and writing else []
+        for call, at in chance.sample(writes, min(writing, len(writes))):
+            project.remove_outputs(stage)
+            killed_at_write(project, stage, call, at)
+            assert torn(project, whole) == []
+        project.remove_outputs(stage)
     finish(project, whole)
+
+
+def count_events(project: Project, stage: str, env: dict[str, str], file: Path) -> int:
+    """How many events a stage has that nothing disturbs."""
+    project.stage(stage, env={**env, "STRIKE_COUNT": str(file)}, check=True)
+    return int(file.read_text())
+
+
+def killed_at_event(project: Project, stage: str, env: dict[str, str], at: int) -> None:
+    """Let a stage kill itself just before its nth event."""
+    strike = {"STRIKE_AT": str(at), "STRIKE_SIGNAL": str(int(signal.SIGKILL))}
+    done = project.stage(stage, env={**env, **strike})
+    assert done.returncode == -signal.SIGKILL, done.stderr
+
+
+def traced(
+    project: Project, stage: str, *options: str, **more: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run a stage under strace, which looks at the calls that write."""
+    strace = ("strace", "-f", "-qq", "-e", f"trace={CALLS}", *options)
+    return project.run(
+        *strace, "python", "src", stage, env={"PYTHONDONTWRITEBYTECODE": "1"}, **more
+    )
+
+
+def list_writes(project: Project, stage: str, file: Path) -> list[tuple[str, int]]:
+    """The calls that write of a stage's main thread, each numbered among those of its name."""
+    project.remove_outputs(stage)
+    traced(project, stage, "-o", str(file), check=True)
+    calls = re.findall(r"^(\d+) +(\w+)\(", file.read_text(), re.MULTILINE)
+    names = [name for thread, name in calls if thread == calls[0][0]]
+    return [(name, names[:index].count(name) + 1) for index, name in enumerate(names)]
+
+
+def killed_at_write(project: Project, stage: str, call: str, at: int) -> None:
+    """Let the kernel kill a stage, or a process that it waits for, in the nth call of a name."""
+    inject = ("-e", f"inject={call}:signal=SIGKILL:when={at}")
+    done = traced(project, stage, "-o", os.devnull, *inject)
+    assert done.returncode != 0, done.stderr
 
 
 def torn(project: Project, whole: dict[str, str]) -> list[str]:
     """What is neither whole nor absent: files, and folders that are one output."""
     there = {name: text for name, text in project.hashes().items() if ".partial" not in name}
-    found = [name for name, text in there.items() if whole.get(name) != text]
+    torn_files = [name for name, text in there.items() if whole.get(name) != text]
     for folder in FOLDERS:
         parts = {name for name in there if name.startswith(f"{folder}/")}
         if parts and parts != {name for name in whole if name.startswith(f"{folder}/")}:
-            found.append(folder)
-    return found
+            torn_files.append(folder)
+    return torn_files
 
 
 def killed_after(project: Project, stage: str, seconds: float) -> bool:
@@ -108,18 +141,10 @@ def killed_after(project: Project, stage: str, seconds: float) -> bool:
     return process.returncode == -signal.SIGKILL
 
 
-def killed_at_write(project: Project, stage: str, number: int) -> bool:
-    """Let the kernel kill a stage as it enters its nth call that writes."""
-    inject = ("-e", f"trace={CALLS}", "-e", f"inject={CALLS}:signal=SIGKILL:when={number}")
-    strace = ("strace", "-f", "-qq", "-o", os.devnull, *inject)
-    done = project.run(*strace, "python", "src", stage)
-    return done.returncode == -signal.SIGKILL
-
-
 def test_a_disk_that_fills_up_under_dvc_spoils_nothing(
     iris: Project, small_disk: Path, fill: Any, tmp_path: Path
 ) -> None:
-    """DVC's own locks lie on another disk: it cannot read one that it wrote half."""
+    """DVC's own locks are on another disk: it cannot read one that is half-written."""
     apart = {"DVC_SITE_CACHE_DIR": str(tmp_path / "site"), "PYTHONDONTWRITEBYTECODE": "1"}
     project = type(iris)(small_disk / "project", apart)
     ignored = shutil.ignore_patterns("__pycache__", "runs")
@@ -163,11 +188,11 @@ def writable(folder: Path) -> None:
 def damaged(project: Project) -> list[str]:
     """What `perennial verify --quick` finds wrong with DVC's cache."""
     done = project.run("python", "-m", "perennial.cli", "verify", "--quick", "--json")
-    told = {check["code"]: check for check in json.loads(done.stdout)["checks"]}
-    return [found["where"] for found in told["PV005"].get("findings", [])]
+    checks = {check["code"]: check for check in json.loads(done.stdout)["checks"]}
+    return [finding["where"] for finding in checks["PV005"].get("findings", [])]
 
 
-def test_a_damaged_cache_file_is_found_named_and_mended(project: Project) -> None:
+def test_a_damaged_cache_file_is_named_and_can_be_repaired(project: Project) -> None:
     """One byte of one file of the bundle."""
     whole = project.hashes()
     lock = (project.root / "dvc.lock").read_text()

@@ -16,6 +16,8 @@ from perennial.model import compiled
 if TYPE_CHECKING:
     from conftest import Project
 
+pytestmark = pytest.mark.usefixtures("default_signals")
+
 
 @pytest.mark.parametrize(
     ("by", "stage", "steps"),
@@ -42,11 +44,11 @@ def test_at_any_step_each_output_is_whole_or_not_there(
             assert done.stderr.startswith(f"{stage}: interrupted; nothing half-written was left\n")
             assert "Traceback" not in done.stderr
             assert project.halves() == []
-        found = {name: text for name, text in project.hashes().items() if ".partial" not in name}
-        assert found.items() <= whole.items(), "what is there is whole"
+        there = {name: text for name, text in project.hashes().items() if ".partial" not in name}
+        assert there.items() <= whole.items(), "what is there is whole"
         for folder in ("data/raw", "metrics/plots"):
-            there = {name for name in found if name.startswith(folder)}
-            assert there in (set(), {name for name in whole if name.startswith(folder)})
+            files = {name for name in there if name.startswith(folder)}
+            assert files in (set(), {name for name in whole if name.startswith(folder)})
     project.stage(stage, check=True)
     assert project.halves() == [], "what a killed run left is removed"
     assert project.hashes() == whole
@@ -66,8 +68,8 @@ def test_an_earlier_output_stays_when_the_next_one_is_not_finished(
     """A stage run without DVC finds its folder still there, and replaces it in one step."""
     whole = project.hashes()
     assert project.stage("export", env=strike(3, by)).returncode != 0
-    found = {name: text for name, text in project.hashes().items() if ".partial" not in name}
-    assert found == whole
+    there = {name: text for name, text in project.hashes().items() if ".partial" not in name}
+    assert there == whole
 
 
 needs_linux = pytest.mark.skipif(
@@ -103,9 +105,9 @@ class TestUnderDvc:
         whole = project.hashes()
         with paused(project, "evaluate", 6) as dvc:
             os.killpg(dvc.pid, signal.SIGINT)
-        said, _ = dvc.communicate()
+        output, _ = dvc.communicate()
         assert dvc.returncode != 0
-        assert "evaluate: interrupted; nothing half-written was left" in said
+        assert "evaluate: interrupted; nothing half-written was left" in output
         assert project.halves() == []
         project.dvc("repro")
         assert project.hashes() == whole
@@ -122,9 +124,9 @@ class TestUnderDvc:
             project.dvc("repro")
             assert project.hashes() == whole
         # The output ends when the last that writes to it ends.
-        said, _ = dvc.communicate()
-        assert "evaluate: " in said
-        assert "No such file or directory" in said
+        output, _ = dvc.communicate()
+        assert "evaluate: " in output
+        assert "No such file or directory" in output
         assert project.hashes() == whole
         assert project.halves() == []
         assert "up to date" in project.dvc("status").stdout
@@ -160,14 +162,16 @@ class TestFullDisk:
     def test_an_engines_own_file_meets_a_full_disk_alike(
         self, iris: Project, small_disk: Path, fill: Any
     ) -> None:
-        """A library that writes by itself may tell the fault in its own way, or not at all."""
+        """A library that writes by itself may report the fault in its own way, or not at all."""
         model = compiled.load(iris.root / "models/compiled")
         fill(small_disk)
         with pytest.raises(OSError, match="No space left on device"):
             model.engine.save(small_disk)
 
     @pytest.mark.parametrize("stage", ["collect", "export"])
-    def test_a_limit_on_the_size_of_files_is_told_alike(self, project: Project, stage: str) -> None:
+    def test_a_limit_on_the_size_of_files_is_reported_alike(
+        self, project: Project, stage: str
+    ) -> None:
         whole = project.hashes()
         limit = (1_000, 1_000)
         done = project.stage(
@@ -182,7 +186,7 @@ class TestFullDisk:
         assert project.halves() == []
 
 
-def test_a_folder_that_takes_nothing_is_told(read_only: Project) -> None:
+def test_a_read_only_folder_is_reported(read_only: Project) -> None:
     if os.access(read_only.root / "models", os.W_OK):
         pytest.skip("root without the right to mount may write everywhere")
     read_only.refused("export", "models/", "hint: make the folder writable")

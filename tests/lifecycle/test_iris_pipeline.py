@@ -24,8 +24,8 @@ PIPELINE = YAML(typ="safe").load(ROOT / "dvc.yaml")
 
 def ran(project: Project, **options: Any) -> list[str]:
     """Run the pipeline, and give the stages that ran."""
-    said = project.dvc("repro", **options).stdout
-    return [name for name in STAGES if f"Running stage '{name}':" in said]
+    output = project.dvc("repro", **options).stdout
+    return [name for name in STAGES if f"Running stage '{name}':" in output]
 
 
 class TestRun:
@@ -140,16 +140,16 @@ class TestWhatRunsAgain:
 class TestDvcsOwnCommands:
     def test_metrics_show_fits_a_terminal(self, iris: Project, cancer: Project) -> None:
         for project in (iris, cancer):
-            said = project.dvc("metrics", "show").stdout.splitlines()
-            assert len(said) == 2, "a header and validation: test rows are no experiment's business"
-            assert "metrics/validation.json" in said[1]
-            assert max(len(line.rstrip()) for line in said) <= 120
+            lines = project.dvc("metrics", "show").stdout.splitlines()
+            assert len(lines) == 2, "a header and validation: experiments do not see the test rows"
+            assert "metrics/validation.json" in lines[1]
+            assert max(len(line.rstrip()) for line in lines) <= 120
 
     def test_plots_show_has_all_six_with_data(self, cancer: Project) -> None:
-        found = json.loads(cancer.dvc("plots", "show", "--json").stdout)
-        assert "errors" not in found
-        assert found["data"].keys() == {next(iter(plot)) for plot in PIPELINE["plots"]}
-        for name, (plot,) in found["data"].items():
+        shown = json.loads(cancer.dvc("plots", "show", "--json").stdout)
+        assert "errors" not in shown
+        assert shown["data"].keys() == {next(iter(plot)) for plot in PIPELINE["plots"]}
+        for name, (plot,) in shown["data"].items():
             text = json.dumps(plot["content"])
             assert "<DVC_METRIC" not in text, f"{name}: an anchor of the template was left open"
             assert len(plot["content"]["data"]["values"]) > 1
@@ -159,10 +159,10 @@ class TestDvcsOwnCommands:
         self, name: str, request: pytest.FixtureRequest
     ) -> None:
         done = request.getfixturevalue(name).dvc("plots", "show", "--json")
-        found = json.loads(done.stdout)
-        assert "errors" not in found
+        shown = json.loads(done.stdout)
+        assert "errors" not in shown
         assert done.stderr == ""
-        drawn = {plot for plot, parts in found["data"].items() if parts}
+        drawn = {plot for plot, parts in shown["data"].items() if parts}
         assert drawn == {
             "iris": {"ROC curve", "Calibration", "Confusion", "Importance"},
             "diabetes": {"Calibration", "Scores", "Importance"},

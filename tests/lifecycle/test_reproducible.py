@@ -33,10 +33,10 @@ def test_another_machine_gives_the_same_bytes(
 ) -> None:
     project = new_iris.copy(tmp_path / "übung mit leerzeichen")
     project.stages(env=NEW_YORK, umask=0o002)
-    found = project.hashes()
-    assert "models/model.joblib" in found
-    assert len(found) > 20
-    assert found == iris.hashes()
+    hashes = project.hashes()
+    assert "models/model.joblib" in hashes
+    assert len(hashes) > 20
+    assert hashes == iris.hashes()
 
 
 def test_dvc_records_the_same_hashes_again(

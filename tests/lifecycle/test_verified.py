@@ -20,14 +20,14 @@ def test_a_fresh_clone_of_a_finished_project_is_verified(iris: Project, tmp_path
     command = ("python", "-m", "perennial.cli", "verify", "--environment", "current", "--json")
     done = fresh.run(*command)
     assert done.returncode == 0, done.stdout
-    found = {check["code"]: check["status"] for check in json.loads(done.stdout)["checks"]}
+    statuses = {check["code"]: check["status"] for check in json.loads(done.stdout)["checks"]}
     can_record = isinstance(trace.recording_shell(tmp_path / "probe"), Path)
-    assert found == {
+    assert statuses == {
         **dict.fromkeys(["PV001", "PV002", "PV007", "PV009", "PV010"], "pass"),
         # No stage opens a file that it does not declare.
         "PV011": "pass" if can_record else "not applicable",
     }
-    # DVC makes itself a folder for locks when it is asked anything.
+    # Every command of DVC makes a folder for its locks.
     assert fresh.git("status", "--porcelain", "--ignored") == "!! .dvc/tmp/\n"
 
 

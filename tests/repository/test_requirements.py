@@ -1,14 +1,17 @@
-"""`requirements/live.txt` is enough to load a bundle, to check its signature, and to answer."""
+"""The locks: `live.txt` is enough to answer, larger locks hold smaller ones, extras are pinned."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -92,3 +95,82 @@ def test_extras_lock_the_same_versions() -> None:
     assert live.items() <= build.items()
     for path in (ROOT / "requirements").glob("live-*.txt"):
         assert live.items() <= dict(pinned(path.read_text(encoding="utf-8"))).items(), path.name
+
+
+@pytest.fixture(scope="module")
+def check_locks() -> Any:
+    path = ROOT / "scripts/check_locks.py"
+    specification = importlib.util.spec_from_file_location("check_locks", path)
+    assert specification is not None
+    assert specification.loader is not None
+    module = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(module)
+    return module
+
+
+LOCKS = sorted(path.name for path in (ROOT / "requirements").glob("*.txt"))
+
+
+class TestExtras:
+    """A lock pins each package with the extras that its other packages require of it."""
+
+    @pytest.mark.parametrize("name", LOCKS)
+    def test_each_lock_pins_every_extra(self, check_locks: Any, name: str) -> None:
+        assert check_locks.faults((ROOT / "requirements" / name).read_text("utf-8")) == []
+
+    @pytest.mark.parametrize(
+        ("name", "pin", "fault"),
+        [
+            ("dev.txt", "coverage[toml]", "pytest-cov requires coverage[toml]"),
+            ("build.txt", "fsspec[http, tqdm]", "scmrepo requires fsspec[tqdm]"),
+            ("land.txt", "fsspec[http, tqdm]", "dvc-http requires fsspec[http]"),
+        ],
+    )
+    def test_a_pin_without_its_extra_is_reported(
+        self, check_locks: Any, name: str, pin: str, fault: str
+    ) -> None:
+        text = (ROOT / "requirements" / name).read_text(encoding="utf-8")
+        assert f"\n{pin}==" in text
+        faults = check_locks.faults(text.replace(pin, pin.partition("[")[0]))
+        assert f"{fault}, which is not pinned" in faults
+
+    def test_an_extra_pinned_for_one_python_alone_is_reported(self, check_locks: Any) -> None:
+        text = (ROOT / "requirements/dev.txt").read_text(encoding="utf-8")
+        pin = next(line for line in text.splitlines() if line.startswith("coverage[toml]=="))
+        bare = pin.removesuffix(" \\").replace("[toml]", "")
+        older = f"{bare} ; python_version < '3.12' \\"
+        newer = pin.removesuffix(" \\") + " ; python_version >= '3.12'"
+        (fault,) = check_locks.faults(text.replace(pin, f"{newer}\n{older}"))
+        assert "coverage[toml]" in fault
+
+    def test_what_a_pinned_extra_requires_is_checked_too(self, check_locks: Any) -> None:
+        installed = version("pandas")
+        assert check_locks.faults(f"pandas=={installed}\n") == []
+        assert check_locks.faults(f"pandas[parquet]=={installed}\n") == [
+            "pandas requires pandas[pyarrow], which is not pinned"
+        ]
+        assert check_locks.faults(f"pandas[parquet, pyarrow]=={installed}\n") == []
+
+    def test_a_version_that_is_not_installed_is_not_vouched_for(self, check_locks: Any) -> None:
+        (other,) = check_locks.faults("numpy==0.1\n")
+        assert "numpy==0.1 is pinned, and " in other
+        (absent,) = check_locks.faults("no-such-package==1\n")
+        assert "no-such-package is not installed" in absent
+        assert check_locks.faults("no-such-package==1 ; sys_platform == 'win32'\n") == []
+
+    def test_the_command_fails_for_any_lock_that_lacks_one(self, tmp_path: Path) -> None:
+        (tmp_path / "scripts").mkdir()
+        shutil.copy(ROOT / "scripts/check_locks.py", tmp_path / "scripts")
+        shutil.copytree(ROOT / "requirements", tmp_path / "requirements")
+        command = [sys.executable, tmp_path / "scripts/check_locks.py"]
+        assert subprocess.run(command, check=False).returncode == 0
+        lock = tmp_path / "requirements/review.txt"
+        lock.write_text(lock.read_text("utf-8").replace("fsspec[http, tqdm]==", "fsspec[http]=="))
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert done.stderr == (
+            "requirements/review.txt: scmrepo requires fsspec[tqdm], which is not pinned\n"
+        )
+
+    def test_make_check_runs_it(self) -> None:
+        assert "scripts/check_locks.py\n" in (ROOT / "Makefile").read_text(encoding="utf-8")

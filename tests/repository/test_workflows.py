@@ -1,4 +1,4 @@
-"""What CI may do: nobody's code runs with the right to write, and CI runs what a person runs."""
+"""CI: no contributor's code runs with the right to write, and CI runs what a person runs."""
 
 from __future__ import annotations
 
@@ -38,28 +38,30 @@ def may_write(granted: Any) -> bool:
 
 def faults(workflow: dict[Any, Any]) -> list[str]:
     """What would let a stranger's code, or their words, do what they may not."""
-    found = []
+    messages = []
     if "pull_request_target" in events(workflow):
-        found.append("runs with the base's rights for anybody's pull request")
+        messages.append("runs with the base's rights for anybody's pull request")
     if may_write(workflow.get("permissions")):
-        found.append("its jobs may write unless they say otherwise")
+        messages.append("its jobs may write unless they say otherwise")
     for name, job in workflow["jobs"].items():
         writes = "permissions" in job and may_write(job["permissions"])
         if writes and events(workflow) != {"workflow_run"}:
-            found.append(f"{name} may write where a pull request's code runs")
+            messages.append(f"{name} may write where a pull request's code runs")
         for step in job["steps"]:
             options = step.get("with", {})
             if "${{" in step.get("run", ""):
-                found.append(f"{name} pastes an expression into a shell")
+                messages.append(f"{name} pastes an expression into a shell")
             if step.get("uses", "").startswith("actions/checkout@"):
                 if options.get("persist-credentials") is not False:
-                    found.append(f"{name} leaves the token in the checkout")
+                    messages.append(f"{name} leaves the token in the checkout")
                 if writes and options.get("ref") != DEFAULT_BRANCH:
-                    found.append(f"{name} may write, and checks out other code than the default's")
+                    messages.append(
+                        f"{name} may write, and checks out other code than the default's"
+                    )
             is_download = step.get("uses", "").startswith("actions/download-artifact@")
             if writes and is_download and not options["path"].startswith("${{ runner.temp }}/"):
-                found.append(f"{name} unpacks a stranger's files over its own")
-    return found
+                messages.append(f"{name} unpacks a stranger's files over its own")
+    return messages
 
 
 @pytest.mark.parametrize("name", WORKFLOWS)
@@ -80,10 +82,10 @@ def test_rights_are_least(name: str) -> None:
         ("comment", "path: ${{ runner.temp }}/review", "path: scripts", "over its own"),
     ],
 )
-def test_each_fault_would_be_found(name: str, old: str, new: str, fault: str) -> None:
+def test_each_fault_would_be_reported(name: str, old: str, new: str, fault: str) -> None:
     text = (ROOT / f".github/workflows/{name}.yml").read_text(encoding="utf-8")
     assert old in text
-    assert any(fault in found for found in faults(yaml.safe_load(text.replace(old, new, 1))))
+    assert any(fault in message for message in faults(yaml.safe_load(text.replace(old, new, 1))))
 
 
 def test_what_writes_comments_has_no_other_right() -> None:

@@ -38,7 +38,7 @@ SCRIPT = script()
 
 
 class Host:
-    """What the host holds, what it was asked, and how it misbehaves."""
+    """The comments that the host holds, the requests that it got, and its faults."""
 
     def __init__(self, address: str) -> None:
         self.address = address
@@ -72,7 +72,7 @@ class Host:
 
     def _page(self, path: str, page: int) -> tuple[int, dict[str, str], Any]:
         start = (page - 1) * self.page_size
-        found = [
+        page_of_notes = [
             {"id": start + place, "body": each["body"], side: {name: each["author"]}}
             for place, each in enumerate(self.comments[start : start + self.page_size])
             for side, name in [("user", "login") if "/issues/" in path else ("author", "username")]
@@ -80,7 +80,7 @@ class Host:
         is_last = start + self.page_size >= len(self.comments)
         address = self.next_page or f"{self.address}{path}?page={page + 1}"
         link = {} if is_last else {"Link": f'<{address}>; rel="next"'}
-        return 200, {**link, "X-Next-Page": "" if is_last else str(page + 1)}, found
+        return 200, {**link, "X-Next-Page": "" if is_last else str(page + 1)}, page_of_notes
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -125,10 +125,10 @@ def server() -> Iterator[Host]:
 class Job:
     """A CI job that runs the script."""
 
-    def __init__(self, folder: Path, variables: dict[str, str], told: Any) -> None:
+    def __init__(self, folder: Path, variables: dict[str, str], captured: Any) -> None:
         self.folder = folder
         self.variables = variables
-        self.told = told
+        self.captured = captured
         (folder / "report.md").write_text(REPORT)
 
     @property
@@ -142,11 +142,11 @@ class Job:
     def run(self, code: int = 0, **variables: str) -> str:
         """What it says, on one line; never the token."""
         status = SCRIPT.main([str(self.folder / "report.md")], {**self.variables, **variables})
-        said = "".join(self.told.readouterr())
-        assert TOKEN not in said + self.summary
-        assert status == code, said
-        assert said.count("\n") == 1, said
-        return said
+        output = "".join(self.captured.readouterr())
+        assert TOKEN not in output + self.summary
+        assert status == code, output
+        assert output.count("\n") == 1, output
+        return output
 
 
 @pytest.fixture
@@ -190,9 +190,9 @@ def gitlab(tmp_path: Path, server: Host, capsys: Any) -> Job:
 @pytest.fixture(params=["github", "gitlab"])
 def job(request: pytest.FixtureRequest) -> Job:
     """On either host."""
-    found = request.getfixturevalue(request.param)
-    assert isinstance(found, Job)
-    return found
+    job = request.getfixturevalue(request.param)
+    assert isinstance(job, Job)
+    return job
 
 
 class TestComment:
@@ -303,7 +303,7 @@ class TestNoComment:
     ) -> None:
         """A branch that has moved on gets the comment of its next run."""
         server.pulls = [{"number": 7, "head": {"sha": commit}} for commit in commits]
-        assert f"pull requests stand at {COMMIT[:7]}" in github.run()
+        assert f"pull requests are at {COMMIT[:7]}" in github.run()
         assert server.writes() == []
         assert REPORT in github.summary
 
@@ -355,8 +355,8 @@ class TestTrouble:
 
     @pytest.mark.parametrize("address", ["http://api.example.org", "ftp://127.0.0.1", "127.0.0.1"])
     def test_no_token_goes_out_in_the_clear(self, job: Job, address: str) -> None:
-        said = job.run(1, GITHUB_API_URL=address, CI_API_V4_URL=address)
-        assert f"{address} is not https" in said
+        output = job.run(1, GITHUB_API_URL=address, CI_API_V4_URL=address)
+        assert f"{address} is not https" in output
 
     @pytest.mark.parametrize("text", ["<html>", "[]", "null", '"text"'])
     def test_an_odd_answer_is_no_stack_trace(self, job: Job, server: Host, text: str) -> None:

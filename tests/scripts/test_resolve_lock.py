@@ -1,13 +1,12 @@
-"""`make resolve-lock`: what a merge cannot decide is computed, what a person must decide is not."""
+"""`make resolve-lock` computes what is in conflict and computed; the rest is for a person."""
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import subprocess
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -58,7 +57,7 @@ def branches(empty_project: type[Project], tmp_path_factory: pytest.TempPathFact
         shutil.copy(ROOT / name, project.root / name)
     for name, text in (("dvc.yaml", PIPELINE), ("params.yaml", PARAMS), ("add.py", CODE)):
         project.write(name, text)
-    project.write("metrics/note.txt", "nobody's output\n")
+    project.write("metrics/note.txt", "no output\n")
     project.dvc("repro")
     project.commit("main")
     branch(project, "left", "left: 1", "left: 5")
@@ -79,15 +78,15 @@ def resolve(project: Project) -> subprocess.CompletedProcess[str]:
     return project.run("python", str(SCRIPT))
 
 
-def refused(project: Project, *told: str) -> None:
-    """It says what to do first, and touches nothing."""
+def refused(project: Project, *messages: str) -> None:
+    """It says what to do first, and changes nothing."""
     before = {path: path.read_bytes() for path in project.root.glob("[a-z]*") if path.is_file()}
     status = project.git("status", "--porcelain")
     done = resolve(project)
     assert done.returncode == 2, done.stdout
     assert "Traceback" not in done.stderr
-    for text in told:
-        assert text in done.stderr
+    for message in messages:
+        assert message in done.stderr
     assert project.git("status", "--porcelain") == status
     assert before == {path: path.read_bytes() for path in before}
 
@@ -118,11 +117,11 @@ def test_a_parameter_in_conflict_is_for_a_person(branches: Project, tmp_path: Pa
     project.edit("params.yaml", "left: 1", "left: 3")
     project.commit("another left")
     project.run("git", "merge", "left")
-    refused(project, "for you to decide: params.yaml", "git add params.yaml")
+    refused(project, "for you to resolve: params.yaml", "git add params.yaml")
     project.git("add", "params.yaml")
     refused(project, "staged with conflict markers: params.yaml")
     project.write("params.yaml", project.git("show", "left:params.yaml"))
-    refused(project, "changed, and not staged: params.yaml")
+    refused(project, "changed, but not staged: params.yaml")
     project.git("add", "params.yaml")
     assert resolve(project).returncode == 0
     assert total(project) == 6, "theirs, as the person decided"
@@ -143,7 +142,7 @@ def test_what_fails_is_said_and_can_be_run_again(merging: Project) -> None:
 
 
 def test_two_results_are_never_mixed_into_one(branches: Project, tmp_path: Path) -> None:
-    """Line by line, both sides' lock could be joined; nobody has computed what they give."""
+    """Line by line, git could join both sides' locks into one that nobody computed."""
     project = branches.copy(tmp_path / "project")
     branch(project, "shift", "shift: 0", "shift: 100")
     project.git("switch", "--quiet", "left")
@@ -195,8 +194,8 @@ def test_what_no_stage_makes_is_for_a_person(branches: Project, tmp_path: Path) 
     project.write(".git/info/attributes", "* merge\n")
     project.run("git", "merge", "right")
     assert "<<<<<<<" in (project.root / "dvc.lock").read_text()
-    project.write("metrics/scratch.txt", "nobody asked for it\n")
-    refused(project, "for you to decide: metrics/note.txt", "git add metrics/note.txt")
+    project.write("metrics/scratch.txt", "not an output\n")
+    refused(project, "for you to resolve: metrics/note.txt", "git add metrics/note.txt")
     project.write("metrics/note.txt", "by both\n")
     project.git("add", "metrics/note.txt")
     done = resolve(project)
@@ -205,45 +204,19 @@ def test_what_no_stage_makes_is_for_a_person(branches: Project, tmp_path: Path) 
     assert "?? metrics/scratch.txt" in project.git("status", "--porcelain")
 
 
-@pytest.fixture(scope="module")
-def script() -> Any:
-    specification = importlib.util.spec_from_file_location("resolve_lock", SCRIPT)
-    assert specification is not None
-    assert specification.loader is not None
-    module = importlib.util.module_from_spec(specification)
-    specification.loader.exec_module(module)
-    return module
-
-
-def hunk(ours: str, theirs: str, ancestor: str | None = None) -> str:
-    middle = "" if ancestor is None else f"{'|' * 7} base\n{ancestor}"
-    return f"{'<' * 7} HEAD\n{ours}{middle}{'=' * 7}\n{theirs}{'>' * 7} left\n"
-
-
-class TestPipeline:
-    ONE, TWO = "      - src/perennial/one.py\n", "      - src/perennial/two.py\n"
-
-    @pytest.mark.parametrize("ancestor", [None, "      - src/perennial/zero.py\n"])
-    def test_lists_of_modules_are_joined(self, script: Any, ancestor: str | None) -> None:
-        text = f"deps:\n{hunk(self.ONE, self.ONE + self.TWO, ancestor)}params:\n"
-        assert script.with_both_sides(text) == f"deps:\n{self.ONE}{self.TWO}params:\n"
-
-    def test_anything_else_is_for_a_person(self, script: Any) -> None:
-        joined, other = hunk(self.ONE, self.TWO), hunk("    params: [a]\n", self.TWO)
-        with pytest.raises(script.Refusal, match=r"dvc\.yaml, line 7"):
-            script.with_both_sides(f"deps:\n{joined}{other}")
-
-    def test_a_conflict_of_modules_needs_nobody(self, branches: Project, tmp_path: Path) -> None:
-        project = branches.copy(tmp_path / "project")
-        for name, module in (("right", "one"), ("left", "two")):
-            project.git("switch", "--quiet", name)
-            project.write(f"src/{module}.py", "")
-            project.edit(
-                "dvc.yaml", "deps: [add.py]", f"deps:\n      - add.py\n      - src/{module}.py"
-            )
-            project.commit("a module")
-        project.run("git", "merge", "right")
-        assert resolve(project).returncode == 0
-        deps = "      - add.py\n      - src/two.py\n      - src/one.py\n"
-        assert deps in (project.root / "dvc.yaml").read_text()
-        assert project.git("diff", "--name-only") == ""
+def test_the_pipeline_in_conflict_is_for_a_person(branches: Project, tmp_path: Path) -> None:
+    """Deps are written by hand: which of two lists holds is nothing to compute."""
+    project = branches.copy(tmp_path / "project")
+    for name in ("right", "left"):
+        project.git("switch", "--quiet", name)
+        project.write(f"{name}.txt", "")
+        project.edit("dvc.yaml", "deps: [add.py]", f"deps: [add.py, {name}.txt]")
+        project.commit("a dep")
+    project.run("git", "merge", "right")
+    refused(project, "for you to resolve: dvc.yaml", "git add dvc.yaml")
+    project.write("dvc.yaml", PIPELINE.replace("[add.py]", "[add.py, left.txt, right.txt]"))
+    project.git("add", "dvc.yaml")
+    assert resolve(project).returncode == 0
+    assert total(project) == 12
+    assert "right.txt" in project.git("show", ":dvc.lock")
+    assert project.git("diff", "--name-only") == ""
