@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src"
 
 #: A link or an image in Markdown, and a page that code names.
 _LINK = re.compile(r"\]\((?P<target>[^)\s]+)\)")
@@ -84,3 +85,24 @@ def test_decisions_are_numbered_without_a_gap() -> None:
     entries = re.findall(r'^<a id="d(\d+)"></a>\n\n### D\1\. (.+)$', text, re.MULTILINE)
     assert listed == entries
     assert len(entries) == len(numbers)
+
+
+def test_a_file_or_module_that_a_page_names_is_there() -> None:
+    pages = [ROOT / name for name in PAGES if name != "CHANGELOG.md"]
+    text = "\n".join(page.read_text(encoding="utf-8") for page in pages)
+    paths = re.findall(r"`((?:src|tests|scripts|docs|benchmarks|perennial)/[\w/.-]*\w/?)`", text)
+    assert len(paths) > 10
+    assert not [path for path in paths if not ((ROOT / path).exists() or (SOURCE / path).exists())]
+    names = re.findall(r"\b(perennial(?:\.[a-z]\w*){2,})", text)
+    assert len(names) > 2
+    assert not [name for name in names if not is_defined(name)]
+
+
+def is_defined(name: str) -> bool:
+    """Whether a dotted name is a module, a package, or a name that its module defines."""
+    path = SOURCE.joinpath(*name.split("."))
+    if path.is_dir() or path.with_suffix(".py").is_file():
+        return True
+    module = path.parent.with_suffix(".py")
+    defines = rf"^(?:def|class) {path.name}\b|^{path.name}\b.* = "
+    return module.is_file() and bool(re.search(defines, module.read_text("utf-8"), re.M))
