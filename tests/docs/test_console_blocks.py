@@ -86,7 +86,12 @@ def read(page: str) -> str:
 def blocks(text: str) -> list[Block]:
     """The blocks of code of a page, in order."""
     return [
-        Block(text.count("\n", 0, match.end()), match["language"], match["text"], match["reason"])
+        Block(
+            text.count("\n", 0, match.start("text")) + 1,
+            match["language"],
+            match["text"],
+            match["reason"],
+        )
         for match in _BLOCK.finditer(text)
     ]
 
@@ -94,11 +99,10 @@ def blocks(text: str) -> list[Block]:
 def commands(block: Block) -> Iterator[Command]:
     """The commands of a console block: lines after `$ `, each with the output below it."""
     lines = block.text.splitlines()
-    first = block.line - len(lines)
     starts = [number for number, line in enumerate(lines) if line.startswith("$ ")]
-    assert starts[:1] == [0], f"line {first}: a console block begins with `$ `"
+    assert starts[:1] == [0], f"line {block.line}: a console block begins with `$ `"
     for start, end in pairwise([*starts, len(lines)]):
-        yield Command(first + start, lines[start][2:], tuple(lines[start + 1 : end]))
+        yield Command(block.line + start, lines[start][2:], tuple(lines[start + 1 : end]))
 
 
 def steps(block: Block, folder: Path) -> list[Command]:
@@ -203,14 +207,16 @@ def add_environment(project: Project) -> None:
     project.env["PYTEST_ADDOPTS"] = "tests/test_cli.py -k imports_no_command"
 
 
-def try_a_change(project: Project) -> None:
-    """A branch `feature` whose model differs from main's, and tags for both."""
+@pytest.fixture(scope="module")
+def feature(clone: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """On a branch `feature` whose model differs from main's; main is tagged. Shared: copy it."""
+    project = clone.copy(tmp_path_factory.mktemp("feature") / "project")
     project.git("tag", "v1.0")
     project.git("switch", "--quiet", "--create", "feature")
-    change_params(project, "train: {params: {max_iter: 45}}")
+    change_params(project, "train: {params: {max_iter: 25}}")
     project.dvc("repro")
     project.commit("learn longer")
-    project.git("tag", "v1.2.0")
+    return project
 
 
 def bring_orders(project: Project) -> None:
@@ -234,20 +240,20 @@ def order(month: int, number: int) -> str:
     return f"{month}-{number},{placed},c{number % 90},{country},{number % 37 / 2},fragile,{late}"
 
 
-#: What stands before a page's first block, where it is more than main as it is cloned.
-BEFORE: dict[str, Callable[[Project], None]] = {
-    "docs/guides/compare.md": try_a_change,
-    "docs/guides/your-table.md": bring_orders,
-    "docs/reference/gate.md": try_a_change,
-}
+#: Pages that begin on a branch with another model; the others begin on main as it is cloned.
+ON_A_BRANCH = ("docs/guides/compare.md", "docs/reference/gate.md")
 
 
 @pytest.mark.parametrize(
     "page", [page for page in PAGES if any(block.runs for block in blocks(read(page)))]
 )
-def test_the_blocks_of_a_page_run_in_order(page: str, clone: Project, tmp_path: Path) -> None:
-    project = clone.copy(tmp_path / "project")
-    BEFORE.get(page, lambda _: None)(project)
+def test_the_blocks_of_a_page_run_in_order(
+    page: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    start = request.getfixturevalue("feature" if page in ON_A_BRANCH else "clone")
+    project = start.copy(tmp_path / "project")
+    if page == "docs/guides/your-table.md":
+        bring_orders(project)
     add_environment(project)
     logs = tmp_path / "logs"
     logs.mkdir()
@@ -268,5 +274,61 @@ def test_every_block_is_seen_and_most_run() -> None:
 def test_a_mark_has_a_reason_and_stands_above_a_block(page: str) -> None:
     text = read(page)
     reasons = [block.reason for block in blocks(text) if block.reason is not None]
-    assert len(reasons) == text.count("<!-- not run")
+    assert len(reasons) == text.count("\n<!-- not run")
     assert all(len(reason.split()) > 1 for reason in reasons), reasons
+
+
+PAGE = """\
+```console
+$ export NAME=world
+$ echo "hello $NAME, 12 times (a1b2c3d4)"; echo more
+hello world, 0.5 times (e116ac8f)
+...
+```
+
+<!-- not run: it fails -->
+```console
+$ false
+```
+"""
+
+
+class TestTheCheckItself:
+    """What would let a broken document pass."""
+
+    @pytest.fixture
+    def check(self, empty_project: type[Project], tmp_path: Path) -> Callable[[str], None]:
+        def check(page: str) -> None:
+            todo = [step for block in blocks(page) if block.runs for step in steps(block, tmp_path)]
+            run(empty_project(tmp_path), todo, tmp_path)
+
+        return check
+
+    def test_a_page_that_is_right_passes(self, check: Callable[[str], None]) -> None:
+        assert [block.runs for block in blocks(PAGE)] == [True, False]
+        check(PAGE)
+
+    @pytest.mark.parametrize(
+        ("old", "new", "message"),
+        [
+            ("<!-- not run: it fails -->\n", "", "line 9: `false` exits with 1"),
+            ("...\n", "", r"line 3: .* prints\n *hello world, 12"),
+            ("hello world", "goodbye world", "line 3: .* prints"),
+            ("$ export", "export", "a console block begins with"),
+        ],
+    )
+    def test_what_is_wrong_fails(
+        self, old: str, new: str, message: str, check: Callable[[str], None]
+    ) -> None:
+        assert old in PAGE
+        with pytest.raises((AssertionError, pytest.fail.Exception), match=message):
+            check(PAGE.replace(old, new))
+
+    def test_python_that_raises_fails(self, check: Callable[[str], None]) -> None:
+        with pytest.raises(pytest.fail.Exception, match="KeyError"):
+            check("```python\n{}[1]\n```\n")
+
+    @pytest.mark.parametrize("line", ["roc_auc 0.7150 better", "train: 3 rows"])
+    def test_words_count_and_figures_do_not(self, line: str) -> None:
+        assert is_shown((line,), re.sub(r"\d", "7", line) + "\n")
+        assert not is_shown((line,), line.replace("r", "x") + "\n")
