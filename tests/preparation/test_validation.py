@@ -121,6 +121,13 @@ def test_a_missing_value_breaks_no_other_rule_where_it_is_allowed() -> None:
     assert validate(rows, rules).accepted.all()
 
 
+@pytest.mark.parametrize("gap", [None, 2**53 + 2])
+def test_ids_are_compared_exactly_with_gaps_and_without(gap: int | None) -> None:
+    rules = contract(key={"type": "integer", "role": "id", "missing": 0.5})
+    rows = table(rules, key=[2**53, 2**53 + 1, gap, 2**53 + 1, 0])
+    assert validate(rows, rules).rejected.tolist() == [False, False, False, True, False]
+
+
 def test_a_row_that_lacks_its_target_is_unlabelled_whatever_else_is_wrong() -> None:
     rules = contract(x={"type": "number", "max": 1}, key={"type": "text", "role": "id"})
     rows = table(rules, x=[9.0, None, 1.0], key=["a", "a", "a"], y=[None, None, True])

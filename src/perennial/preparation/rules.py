@@ -62,7 +62,9 @@ def is_unlisted(values: pd.Series, column: Column) -> BoolArray:
 
 def is_repeated(values: pd.Series, _: Column) -> BoolArray:
     """Mark values that an earlier row has."""
-    return (values.duplicated() & ~is_missing(values)).to_numpy(dtype=np.bool_)
+    # By number: `duplicated` compares integers with gaps as floats, exact to 2^53.
+    numbers = pd.Series(values.factorize()[0])
+    return numbers.duplicated().to_numpy() & ~is_missing(values)
 
 
 def _is_required(column: Column) -> bool:

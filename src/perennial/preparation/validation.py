@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from perennial.data.contract import Column, Contract
 from perennial.data.parquet import ARROW
@@ -72,19 +73,21 @@ class Validation:
 
 def schema_breaches(rows: pd.DataFrame, contract: Contract) -> dict[str, str]:
     """Describe, by name, columns that are absent, extra, there twice or of another Arrow type."""
+    types: dict[str, list[pa.DataType]] = {}
+    for name, dtype in rows.dtypes.items():
+        types.setdefault(name, []).append(dtype.pyarrow_dtype)
     breaches = {
         name: f"column {name} is not in the contract"
-        for name in rows.columns
+        for name in types
         if name not in contract.columns
     }
     for name, column in contract.columns.items():
-        types = [dtype.pyarrow_dtype for dtype in rows.dtypes[rows.columns == name]]
-        wanted = ARROW[column.type]
-        if len(types) != 1:
-            breaches[name] = f"column {name} is {'there twice' if types else 'absent'}"
-        elif types[0] != wanted:
+        given, wanted = types.get(name, []), ARROW[column.type]
+        if len(given) != 1:
+            breaches[name] = f"column {name} is {'there twice' if given else 'absent'}"
+        elif given[0] != wanted:
             breaches[name] = (
-                f"column {name} is {types[0]}; the contract's {column.type} is {wanted}"
+                f"column {name} is {given[0]}; the contract's {column.type} is {wanted}"
             )
     return breaches
 

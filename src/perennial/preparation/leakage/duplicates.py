@@ -41,12 +41,11 @@ def row_hashes(rows: pd.DataFrame) -> pd.Series:
 def _comparable(values: pd.Series) -> Any:
     """Give values a form that pandas hashes alike just where they are equal.
 
-    It would hash Arrow's whole numbers with gaps as floats, exact to 2^53, and -0.0 unlike 0.0.
+    Arrow's numbers with gaps would become objects or floats first, the latter exact to 2^53.
     """
     if values.dtype.kind == "U":
         return values.array
     if values.dtype.kind == "f":
-        # Adding nought turns -0.0 into 0.0.
-        return values.to_numpy(dtype=np.float64, na_value=np.nan) + 0.0
+        return values.to_numpy(dtype=np.float64, na_value=np.nan)
     whole: npt.NDArray[np.int64] = values.astype("int64[pyarrow]").to_numpy(np.int64, na_value=0)
     return pd.arrays.IntegerArray(whole, values.isna().to_numpy())
