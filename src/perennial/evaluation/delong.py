@@ -135,7 +135,9 @@ def _variance_of_difference(
     )
 
 
-def _difference(areas: list[float], variance: float, freedom: int, confidence: float) -> AreaDifference:
+def _difference(
+    areas: list[float], variance: float, freedom: int, confidence: float
+) -> AreaDifference:
     value = areas[0] - areas[1]
     # The mixed term may be negative and, with few clusters, larger than the two squares.
     error = float(np.sqrt(max(variance, 0.0)))

@@ -73,9 +73,7 @@ def test_the_same_bytes_are_no_difference_even_on_few_rows() -> None:
         ({"rarest": 49}, "49 rows of the rarest class are fewer than compare.min_positives (50)"),
     ],
 )
-def test_too_little_evidence_cannot_tell_and_is_no_pass(
-    lack: dict[str, int], expected: str
-) -> None:
+def test_too_little_evidence_has_no_verdict(lack: dict[str, int], expected: str) -> None:
     result = verdict(**lack)  # type: ignore[arg-type]
     assert (result.word, result.why, result.exit_code) == ("cannot tell", expected, 2)
     assert verdict(blocks=20, rarest=50).word == "better"
