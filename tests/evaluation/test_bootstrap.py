@@ -70,7 +70,7 @@ def some_scores(task: str, seed: int = 2, repeat: int = 1) -> Scorer:
 
 
 def errors(estimates: dict[str, Estimate]) -> dict[str, float]:
-    return {name: found.standard_error for name, found in estimates.items()}
+    return {name: result.standard_error for name, result in estimates.items()}
 
 
 def same(values: dict[str, float]) -> Any:
@@ -121,11 +121,11 @@ def test_the_error_is_the_spread_over_samples_of_whole_blocks(task: str) -> None
     for counts in resample_counts(DAYS, 30, seed=3):
         rows = np.concatenate([np.flatnonzero(blocks == g) for g in np.repeat(range(DAYS), counts)])
         drawn.append(evaluate(scores.part(rows), only=names))
-    found = estimate(scores, blocks, resamples=30, seed=3, only=names)
-    assert list(found) == names
+    result = estimate(scores, blocks, resamples=30, seed=3, only=names)
+    assert list(result) == names
     for name in names:
         spread = np.std([values[name] for values in drawn], ddof=1)
-        assert found[name].standard_error == pytest.approx(
+        assert result[name].standard_error == pytest.approx(
             spread * np.sqrt(DAYS / (DAYS - 1)), rel=1e-9
         )
 
@@ -135,9 +135,9 @@ def test_the_interval_is_students_about_the_value_within_the_range(task: str) ->
     scores = some_scores(task)
     # The 97.5% quantile of Student's t with 11 degrees of freedom, from any table.
     reach = 2.200985160082949
-    found = estimate(scores, days(), resamples=100)
+    result = estimate(scores, days(), resamples=100)
     for metric in scores.metrics:
-        one = found[metric.name]
+        one = result[metric.name]
         assert one.value == evaluate(scores)[metric.name]
         expected = one.value - reach * one.standard_error, one.value + reach * one.standard_error
         assert one.low == pytest.approx(max(metric.low, expected[0]), rel=1e-9)
@@ -200,8 +200,8 @@ def test_the_chunks_of_work_change_no_byte(task: str, monkeypatch: pytest.Monkey
 
 
 def test_another_cpu_and_more_threads_change_no_figure() -> None:
-    found = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
-    old_cpu = {"NPY_DISABLE_CPU_FEATURES": " ".join(found), "OMP_NUM_THREADS": "1"}
+    result = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    old_cpu = {"NPY_DISABLE_CPU_FEATURES": " ".join(result), "OMP_NUM_THREADS": "1"}
     assert fingerprint(old_cpu) == fingerprint({"OMP_NUM_THREADS": "4"})
 
 
@@ -219,16 +219,16 @@ def test_another_seed_gives_other_errors_and_the_same_values() -> None:
 
 
 def test_the_smallest_sample_has_an_estimate() -> None:
-    found = estimate(RegressionScores([1.0, 2.0], [1.0, 3.0]), None, resamples=50, only=["mae"])
-    assert found["mae"].value == 0.5
-    assert found["mae"].low == 0.0
+    result = estimate(RegressionScores([1.0, 2.0], [1.0, 3.0]), None, resamples=50, only=["mae"])
+    assert result["mae"].value == 0.5
+    assert result["mae"].low == 0.0
 
 
 # Coverage
 
 
 def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
-    # The true bias is nought: each day of 30 has its own, with a deviation as large as a row's.
+    # The true bias is zero: each day of 30 has its own, with a deviation as large as a row's.
     # Of 200 intervals at 95% some 190 should hold it, give or take three deviations of 3.1.
     generator = np.random.Generator(np.random.PCG64(11))
     blocks = np.repeat(np.arange(30), 20)
@@ -237,8 +237,8 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say() -> None:
         error = generator.normal(size=30)[blocks] + generator.normal(size=600)
         scores = RegressionScores(np.zeros(600), error)
         for name, drawn in (("days", blocks), ("rows", None)):
-            found = estimate(scores, drawn, resamples=100, seed=seed, only=["bias"])["bias"]
-            held[name] += found.low <= 0 <= found.high
+            result = estimate(scores, drawn, resamples=100, seed=seed, only=["bias"])["bias"]
+            held[name] += result.low <= 0 <= result.high
     assert 181 <= held["days"] <= 199
     assert held["rows"] < 120
 
@@ -272,10 +272,10 @@ def test_intervals_of_an_area_and_of_a_difference_hold_the_truth() -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_a_difference_is_taken_on_the_same_draws(task: str) -> None:
     head, base = some_scores(task), worse(some_scores(task))
-    found = estimate_difference(head, base, days(), resamples=40, seed=6)
+    result = estimate_difference(head, base, days(), resamples=40, seed=6)
     counts = resample_counts(DAYS, 40, seed=6)
     drawn_head, drawn_base = head.over(days())(counts), base.over(days())(counts)
-    for name, one in found.items():
+    for name, one in result.items():
         assert one.value == evaluate(head)[name] - evaluate(base)[name]
         spread = np.std(drawn_head[name] - drawn_base[name], ddof=1)
         assert one.standard_error == pytest.approx(spread * np.sqrt(DAYS / (DAYS - 1)), rel=1e-9)
@@ -293,8 +293,8 @@ def worse(scores: Scorer) -> Scorer:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_model_does_not_differ_from_itself(task: str) -> None:
-    found = estimate_difference(some_scores(task), some_scores(task), days(), resamples=20)
-    assert set(found.values()) == {Estimate(0.0, 0.0, 0.0, 0.0)}
+    result = estimate_difference(some_scores(task), some_scores(task), days(), resamples=20)
+    assert set(result.values()) == {Estimate(0.0, 0.0, 0.0, 0.0)}
 
 
 def test_what_is_hard_for_both_cancels() -> None:
@@ -307,14 +307,14 @@ def test_what_is_hard_for_both_cancels() -> None:
 def test_a_difference_stays_within_what_two_values_can_differ_by() -> None:
     target = np.array([True, False, True, False])
     good, bad = np.array([0.9, 0.1, 0.8, 0.4]), np.array([0.1, 0.9, 0.6, 0.8])
-    found = estimate_difference(
+    result = estimate_difference(
         BinaryScores(target, good, 0.5),
         BinaryScores(target, bad, 0.5),
         [1, 1, 2, 2],
         resamples=50,
         only=["brier"],
     )["brier"]
-    assert found.low == -1.0 < found.value < found.high <= 1.0
+    assert result.low == -1.0 < result.value < result.high <= 1.0
 
 
 @pytest.mark.parametrize(
@@ -329,7 +329,7 @@ def test_models_that_answered_other_questions_are_not_compared(base: Scorer) -> 
 # What cannot be estimated
 
 
-def test_one_block_is_an_error_with_its_mend() -> None:
+def test_one_block_is_an_error_with_its_hint() -> None:
     with pytest.raises(SampleError, match="two blocks at least, and 240 rows make one") as caught:
         estimate(some_scores("binary"), np.zeros(ROWS, dtype=int))
     assert "finer blocks" in str(caught.value)
@@ -360,9 +360,9 @@ def test_a_few_draws_without_a_value_are_left_out() -> None:
     none = counts[:, :4].sum(axis=1) == 0
     assert none.any()
     assert np.array_equal(np.isnan(drawn), none)
-    found = estimate(scores, blocks, resamples=2000, seed=0, only=["recall"])["recall"]
+    result = estimate(scores, blocks, resamples=2000, seed=0, only=["recall"])["recall"]
     expected = np.std(drawn[~none], ddof=1) * np.sqrt(8 / 7)
-    assert found.standard_error == pytest.approx(expected, rel=1e-12)
+    assert result.standard_error == pytest.approx(expected, rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -170,7 +170,7 @@ def test_multiclass_confusion_is_scikit_learns() -> None:
     assert ours["predicted"].tolist() == [0, 1, 2] * 3
 
 
-def test_a_class_that_nobody_has_or_predicts_still_has_its_cells() -> None:
+def test_a_class_without_rows_or_predictions_still_has_its_cells() -> None:
     ours = curves.multiclass_confusion([0, 1], [[0.8, 0.2, 0.0], [0.1, 0.9, 0.0]])
     assert ours["rows"].tolist() == [1, 0, 0, 0, 1, 0, 0, 0, 0]
 
@@ -195,12 +195,12 @@ def test_residuals_are_prediction_less_target() -> None:
     assert ours["rows"].tolist() == [1, 0, 0, 2]
 
 
-def test_residuals_that_are_all_nought_have_a_histogram() -> None:
+def test_residuals_that_are_all_zero_have_a_histogram() -> None:
     assert curves.residual_histogram([1.0, 2.0], [1.0, 2.0], bins=3)["rows"].sum() == 2
 
 
 @pytest.mark.parametrize("rows", [1, 2, 3, 199, 200, 201, 1000])
-def test_thinning_keeps_the_ends_and_no_more_points_than_asked_for(rows: int) -> None:
+def test_thinning_keeps_the_ends_and_no_more_points_than_wanted(rows: int) -> None:
     kept_rows = curves.thinned({"x": np.arange(rows)}, 200)["x"]
     assert len(kept_rows) == min(rows, 200)
     assert (kept_rows[0], kept_rows[-1]) == (0, rows - 1)

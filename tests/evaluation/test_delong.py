@@ -66,42 +66,44 @@ def test_it_agrees_with_the_double_sums(seed: int, is_clustered: bool) -> None:
     target, head, base, day = sample(seed)
     blocks = day if is_clustered else np.arange(len(day))
     areas, variance = by_double_sums(target, [head, base], blocks)
-    found = area_difference(target, head, base, day if is_clustered else None)
-    np.testing.assert_allclose([found.head, found.base], areas, atol=1e-12, rtol=0)
-    np.testing.assert_allclose(found.standard_error**2, variance, atol=1e-12, rtol=0)
+    result = area_difference(target, head, base, day if is_clustered else None)
+    np.testing.assert_allclose([result.head, result.base], areas, atol=1e-12, rtol=0)
+    np.testing.assert_allclose(result.standard_error**2, variance, atol=1e-12, rtol=0)
 
 
 @given(st.integers(0, 10_000))
 def test_the_areas_are_scikit_learns(seed: int) -> None:
     target, head, base, day = sample(seed)
-    found = area_difference(target, head, base, day)
+    result = area_difference(target, head, base, day)
     expected = [roc_auc_score(target, scores) for scores in (head, base)]
-    np.testing.assert_allclose([found.head, found.base], expected, atol=1e-12)
+    np.testing.assert_allclose([result.head, result.base], expected, atol=1e-12)
     turned = area_difference(target, base, head, day)
-    np.testing.assert_allclose(turned.value, -found.value, atol=1e-15)
-    np.testing.assert_allclose(turned.p_value, found.p_value, rtol=1e-9)
+    np.testing.assert_allclose(turned.value, -result.value, atol=1e-15)
+    np.testing.assert_allclose(turned.p_value, result.p_value, rtol=1e-9)
 
 
 def test_interval_and_p_value_are_students_with_blocks_less_one_degrees_of_freedom() -> None:
     target, head, base, day = sample(3)
-    found = area_difference(target, head, base, day, confidence=0.9)
-    reach = student(7).ppf(0.95) * found.standard_error
-    np.testing.assert_allclose([found.low, found.high], [found.value - reach, found.value + reach])
-    p_value = 2 * student(7).sf(abs(found.value) / found.standard_error)
-    np.testing.assert_allclose(found.p_value, p_value)
-    assert (found.p_value < 0.1) == (found.low > 0 or found.high < 0)
+    result = area_difference(target, head, base, day, confidence=0.9)
+    reach = student(7).ppf(0.95) * result.standard_error
+    np.testing.assert_allclose(
+        [result.low, result.high], [result.value - reach, result.value + reach]
+    )
+    p_value = 2 * student(7).sf(abs(result.value) / result.standard_error)
+    np.testing.assert_allclose(result.p_value, p_value)
+    assert (result.p_value < 0.1) == (result.low > 0 or result.high < 0)
 
 
 def test_only_ranks_count() -> None:
     target, head, base, day = sample(1)
-    found = area_difference(target, head, base, day)
-    assert found == area_difference(target, np.exp(head), 1e-9 * base - 5, day)
+    result = area_difference(target, head, base, day)
+    assert result == area_difference(target, np.exp(head), 1e-9 * base - 5, day)
 
 
 def test_models_that_rank_alike_do_not_differ() -> None:
     target, head, _, day = sample(2)
-    found = area_difference(target, head, 2 * head + 1, day)
-    assert (found.value, found.standard_error, found.p_value) == (0.0, 0.0, 1.0)
+    result = area_difference(target, head, 2 * head + 1, day)
+    assert (result.value, result.standard_error, result.p_value) == (0.0, 0.0, 1.0)
 
 
 def test_whole_days_that_repeat_their_rows_add_no_evidence() -> None:

@@ -23,8 +23,8 @@ def same(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def importances(repeats: int = 3, seed: int = 0) -> dict[str, tuple[float, float, float]]:
-    found = permutation_importance(MATRIX, ORIGIN, same, loss, repeats=repeats, seed=seed)
-    return {item.column: (item.low, item.mean, item.high) for item in found}
+    result = permutation_importance(MATRIX, ORIGIN, same, loss, repeats=repeats, seed=seed)
+    return {item.column: (item.low, item.mean, item.high) for item in result}
 
 
 def test_the_most_important_comes_first_and_each_raw_column_once() -> None:
@@ -37,9 +37,9 @@ def test_a_column_that_is_not_used_costs_exactly_nothing() -> None:
 
 def test_the_cost_is_the_one_that_theory_gives() -> None:
     """Shuffling a column of variance 1 with coefficient b costs 2 b² of squared error."""
-    found = importances(repeats=30)
-    np.testing.assert_allclose(found["strong"][1], 18, rtol=0.2)
-    np.testing.assert_allclose(found["weak"][1], 4, rtol=0.2)
+    result = importances(repeats=30)
+    np.testing.assert_allclose(result["strong"][1], 18, rtol=0.2)
+    np.testing.assert_allclose(result["weak"][1], 4, rtol=0.2)
 
 
 def test_columns_of_one_raw_column_are_shuffled_by_one_order() -> None:
@@ -66,15 +66,15 @@ def test_only_the_seed_decides_and_the_matrix_stays() -> None:
     np.testing.assert_array_equal(MATRIX, before)
 
 
-def test_a_row_is_asked_again_only_where_its_values_have_changed() -> None:
+def test_a_row_is_answered_again_only_where_its_values_have_changed() -> None:
     matrix = np.array([[1.0, np.nan], [1.0, np.nan], [1.0, 2.0], [1.0, 3.0]])
-    asked: list[int] = []
+    answered: list[int] = []
 
     def answer(rows: NDArray[np.float64]) -> NDArray[np.float64]:
-        asked.append(len(rows))
+        answered.append(len(rows))
         return rows[:, 0]
 
     permutation_importance(matrix, ["constant", "other"], answer, np.sum, repeats=5, seed=0)
-    whole, other = asked
+    whole, other = answered
     assert whole == 4
     assert 0 < other < 20

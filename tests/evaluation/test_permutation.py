@@ -47,8 +47,8 @@ def test_each_threshold_stays_with_its_model() -> None:
     """Exchanging one day of one: the observed difference, turned round, and nothing else."""
     head, base, _ = binary(1)
     one_day = np.zeros(head.rows, int)
-    found = exchange_p_values(head, base, one_day, exchanges=100)
-    assert set(found.values()) == {1.0}
+    result = exchange_p_values(head, base, one_day, exchanges=100)
+    assert set(result.values()) == {1.0}
 
 
 def test_a_clear_difference_has_the_smallest_p_value_there_is() -> None:
@@ -56,9 +56,9 @@ def test_a_clear_difference_has_the_smallest_p_value_there_is() -> None:
     target = np.arange(600) % 2 == 0
     good = BinaryScores(target, np.where(target, 0.8, 0.2) + rng.uniform(-0.1, 0.1, 600), 0.5)
     poor = BinaryScores(target, rng.random(600), 0.5)
-    found = exchange_p_values(good, poor, np.arange(600) // 10, exchanges=199)
-    assert found["roc_auc"] == found["log_loss"] == found["f1"] == 1 / 200
-    assert found == exchange_p_values(poor, good, np.arange(600) // 10, exchanges=199)
+    result = exchange_p_values(good, poor, np.arange(600) // 10, exchanges=199)
+    assert result["roc_auc"] == result["log_loss"] == result["f1"] == 1 / 200
+    assert result == exchange_p_values(poor, good, np.arange(600) // 10, exchanges=199)
 
 
 def test_rows_that_both_answer_alike_are_no_evidence() -> None:
@@ -114,10 +114,10 @@ def test_every_metric_of_every_task_has_a_p_value_and_the_seed_decides_it() -> N
         (RegressionScores(values[0], values[1]), RegressionScores(values[0], values[2])),
     ]
     for ours, theirs in pairs:
-        found = exchange_p_values(ours, theirs, day, exchanges=50, seed=1)
-        assert list(found) == list(evaluate(ours))
-        assert found == exchange_p_values(ours, theirs, day, exchanges=50, seed=1)
-        assert found != exchange_p_values(ours, theirs, day, exchanges=50, seed=2)
+        result = exchange_p_values(ours, theirs, day, exchanges=50, seed=1)
+        assert list(result) == list(evaluate(ours))
+        assert result == exchange_p_values(ours, theirs, day, exchanges=50, seed=1)
+        assert result != exchange_p_values(ours, theirs, day, exchanges=50, seed=2)
 
 
 def test_what_cannot_be_exchanged_is_refused() -> None:
@@ -153,5 +153,5 @@ def test_leads_are_the_observed_one_and_then_the_exchanged() -> None:
     gap = evaluate(base, only=["brier"])["brier"] - evaluate(head, only=["brier"])["brier"]
     np.testing.assert_allclose(leads[0], gap)
     share = np.mean(np.abs(leads[1:]) >= abs(leads[0]) - 1e-12)
-    found = exchange_p_values(head, base, day, exchanges=300, seed=3, only=["brier"])["brier"]
-    np.testing.assert_allclose(found, (1 + share * 300) / 301)
+    result = exchange_p_values(head, base, day, exchanges=300, seed=3, only=["brier"])["brier"]
+    np.testing.assert_allclose(result, (1 + share * 300) / 301)

@@ -1,4 +1,4 @@
-"""Which scorer, which blocks, which plots belong to a task."""
+"""Which scorer and which blocks belong to a task."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from perennial.evaluation.metrics.definition import defined_values
-from perennial.evaluation.plots import PLOTS, plots
 from perennial.evaluation.scoring import (
     METRICS,
     Sample,
@@ -40,9 +39,9 @@ def test_the_primary_metric_is_one_of_the_tasks(task: str) -> None:
     target, answers, threshold, _ = CASES[task]
     scorer = scorer_of(task, target, answers, threshold)  # type: ignore[arg-type]
     assert default_primary(task) in scorer.metrics == METRICS[task]  # type: ignore[arg-type, index]
-    found = judge(scorer, Sample(target, None), PARAMS)
-    assert found.keys() == {metric.name for metric in scorer.metrics}
-    assert all(item.low <= item.value <= item.high for item in found.values())
+    result = judge(scorer, Sample(target, None), PARAMS)
+    assert result.keys() == {metric.name for metric in scorer.metrics}
+    assert all(item.low <= item.value <= item.high for item in result.values())
 
 
 def test_the_threshold_decides() -> None:
@@ -65,9 +64,9 @@ class TestBlocks:
         assert first == second != third
 
     def test_a_split_by_group_judges_by_groups(self) -> None:
-        found = blocks_of("group", self.TIMES, self.GROUPS)
-        assert found is not None
-        assert found.tolist() == [1, 0, 1]
+        result = blocks_of("group", self.TIMES, self.GROUPS)
+        assert result is not None
+        assert result.tolist() == [1, 0, 1]
 
     @pytest.mark.parametrize("method", ["id", "random"])
     def test_else_each_row_stands_for_itself(self, method: str) -> None:
@@ -88,7 +87,7 @@ class TestBlocks:
 class TestPrimaryMetric:
     METRICS = scorer_of("binary", CASES["binary"][0], CASES["binary"][1], 0.5).metrics
 
-    def test_it_is_the_tasks_or_the_one_asked_for(self) -> None:
+    def test_it_is_the_tasks_or_the_one_named(self) -> None:
         assert primary_metric(self.METRICS, "binary", PARAMS).name == "roc_auc"
         chosen = PARAMS.model_copy(update={"primary": "brier"})
         assert primary_metric(self.METRICS, "binary", chosen).name == "brier"
@@ -97,9 +96,11 @@ class TestPrimaryMetric:
         wrong = PARAMS.model_copy(update={"primary": "rmse"})
         with pytest.raises(PerennialError) as refused:
             primary_metric(self.METRICS, "binary", wrong)
-        told = str(refused.value)
-        assert told.startswith("params.yaml: evaluate.primary: a binary task has no metric rmse\n")
-        assert "hint: choose one of roc_auc, average_precision, " in told
+        message = str(refused.value)
+        assert message.startswith(
+            "params.yaml: evaluate.primary: a binary task has no metric rmse\n"
+        )
+        assert "hint: choose one of roc_auc, average_precision, " in message
 
 
 class TestBaselines:
@@ -107,10 +108,10 @@ class TestBaselines:
         target = CASES["binary"][0]
         never = np.tile([0.9, 0.1], (ROWS, 1))
         scorer = scorer_of("binary", target, never, 0.5)
-        found = defined_values(scorer)
-        assert found["roc_auc"] == 0.5
-        assert "log_loss" in found
-        assert "precision" not in found
+        result = defined_values(scorer)
+        assert result["roc_auc"] == 0.5
+        assert "log_loss" in result
+        assert "precision" not in result
         with pytest.raises(PerennialError, match="precision"):
             judge(scorer, Sample(target, None), PARAMS)
 
@@ -119,51 +120,3 @@ class TestBaselines:
         scorer = scorer_of("binary", target, answers, threshold)
         judged = judge(scorer, Sample(target, None), PARAMS)
         assert defined_values(scorer) == {name: item.value for name, item in judged.items()}
-
-
-class TestPlots:
-    @pytest.mark.parametrize(
-        ("task", "names"),
-        [
-            ("binary", {"roc", "precision_recall", "calibration", "confusion", "scores"}),
-            ("multiclass", {"roc", "calibration", "confusion"}),
-            ("regression", {"calibration", "scores"}),
-        ],
-    )
-    def test_each_task_has_its_own(self, task: str, names: set[str]) -> None:
-        target, answers, threshold, classes = CASES[task]
-        found = plots(task, target, answers, threshold, classes)  # type: ignore[arg-type]
-        assert found.keys() == names < set(PLOTS)
-        for columns in found.values():
-            assert len({len(values) for values in columns.values()}) == 1
-
-    def test_residuals_are_parted_at_nought(self) -> None:
-        target, answers, threshold, classes = CASES["regression"]
-        found = plots("regression", target, answers, threshold, classes)["scores"]
-        residual = answers - target
-        assert found["negatives"].sum() == np.count_nonzero(residual < 0)
-        assert found["positives"].sum() == np.count_nonzero(residual >= 0)
-        assert not found["positives"][found["high"] <= 0].any()
-        assert not found["negatives"][found["low"] >= 0].any()
-        assert min(found["negatives"].min(), found["positives"].min()) == 0
-
-    @pytest.mark.parametrize("task", ["binary", "multiclass"])
-    def test_confusion_counts_every_row_under_the_names_of_the_classes(self, task: str) -> None:
-        target, answers, threshold, classes = CASES[task]
-        found = plots(task, target, answers, threshold, classes)["confusion"]  # type: ignore[arg-type]
-        counts = next(
-            values for name, values in found.items() if name not in {"actual", "predicted"}
-        )
-        assert sum(counts) == ROWS
-        names = {"false", "true"} if task == "binary" else {"a", "b", "c"}
-        assert set(found["actual"]) == set(found["predicted"]) == names
-        actual = dict.fromkeys(names, 0)
-        for name, count in zip(found["actual"], counts, strict=True):
-            actual[str(name)] += int(count)
-        order = ["false", "true"] if task == "binary" else ["c", "a", "b"]
-        assert [actual[name] for name in order] == np.bincount(target).tolist()
-
-    def test_curves_of_several_classes_bear_their_names(self) -> None:
-        target, answers, threshold, classes = CASES["multiclass"]
-        found = plots("multiclass", target, answers, threshold, classes)
-        assert set(found["roc"]["class"]) == set(found["calibration"]["class"]) == set(classes)

@@ -24,13 +24,13 @@ VALUES = {
 def test_every_row_is_in_one_slice(kind: str, data: st.DataObject) -> None:
     values = data.draw(st.lists(VALUES[kind], min_size=1, max_size=60))
     columns = from_values({"x": values}, {"x": kind})
-    found = list(slices(columns, {"x": kind}, ["x"]))
-    rows = np.concatenate([part.rows for part in found])
+    result = list(slices(columns, {"x": kind}, ["x"]))
+    rows = np.concatenate([part.rows for part in result])
     assert sorted(rows.tolist()) == list(range(len(values)))
-    assert all(part.column == "x" and len(part.rows) for part in found)
-    assert all(part.rows.tolist() == sorted(part.rows) for part in found)
+    assert all(part.column == "x" and len(part.rows) for part in result)
+    assert all(part.rows.tolist() == sorted(part.rows) for part in result)
     missing = [row for row, value in enumerate(values) if value is None]
-    last = [part.rows.tolist() for part in found if part.value == "(missing)"]
+    last = [part.rows.tolist() for part in result if part.value == "(missing)"]
     assert last == ([missing] if missing else [])
 
 
@@ -39,8 +39,8 @@ def test_categories_and_booleans_are_cut_by_value_in_order() -> None:
         "word": np.array(["b", "a", None, "b"], dtype=object),
         "flag": np.array([1.0, np.nan, 0.0, 1.0]),
     }
-    found = slices(columns, {"word": "category", "flag": "boolean"}, ["flag", "word"])
-    assert [(part.column, part.value, part.rows.tolist()) for part in found] == [
+    result = slices(columns, {"word": "category", "flag": "boolean"}, ["flag", "word"])
+    assert [(part.column, part.value, part.rows.tolist()) for part in result] == [
         ("flag", "(missing)", [1]),
         ("flag", "false", [2]),
         ("flag", "true", [0, 3]),
@@ -52,16 +52,16 @@ def test_categories_and_booleans_are_cut_by_value_in_order() -> None:
 
 def test_numbers_are_cut_in_quarters_from_low_to_high() -> None:
     values = np.array([*np.arange(100.0)[::-1], np.nan])
-    found = list(slices({"x": values}, {"x": "number"}, ["x"]))
-    assert [len(part.rows) for part in found[:-1]] == pytest.approx([25] * 4, abs=1)
-    assert [part.value for part in found] == [
+    result = list(slices({"x": values}, {"x": "number"}, ["x"]))
+    assert [len(part.rows) for part in result[:-1]] == pytest.approx([25] * 4, abs=1)
+    assert [part.value for part in result] == [
         "0 to 24",
         "24 to 49",
         "49 to 74",
         "74 to 99",
         "(missing)",
     ]
-    tops = [values[part.rows].max() for part in found[:-1]]
+    tops = [values[part.rows].max() for part in result[:-1]]
     assert tops == sorted(tops)
 
 
@@ -71,17 +71,17 @@ def test_one_value_is_one_slice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("nobody", "nobody is no feature"),
         ("words", "words is of type text"),
         ("at", "at is of type datetime"),
     ],
 )
-def test_what_makes_no_slices_is_told_with_its_mend(name: str, told: str) -> None:
+def test_a_column_that_makes_no_slices_is_an_error_with_its_hint(name: str, message: str) -> None:
     with pytest.raises(PerennialError) as refused:
         list(slices({}, {"words": "text", "at": "datetime"}, [name]))
     assert str(refused.value) == (
-        f"params.yaml: evaluate.slices: {told}\n"
+        f"params.yaml: evaluate.slices: {message}\n"
         "  hint: name features of type category, boolean, number or integer"
     )

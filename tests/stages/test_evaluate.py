@@ -75,9 +75,9 @@ class TestFigures:
             "recall": reference.recall_score(truth, said),
             "f1": reference.f1_score(truth, said),
         }
-        found = figures(cancer)
-        assert found.keys() - expected.keys() == {"detail"}
-        assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+        result = figures(cancer)
+        assert result.keys() - expected.keys() == {"detail"}
+        assert {name: result[name] for name in expected} == pytest.approx(expected, abs=1e-6)
 
     def test_multiclass(self, iris: Project) -> None:
         table = scored(iris)
@@ -92,9 +92,9 @@ class TestFigures:
             "f1_macro": reference.f1_score(truth, said, average="macro"),
             "roc_auc": reference.roc_auc_score(truth, even, multi_class="ovr", labels=classes),
         }
-        found = figures(iris)
-        assert found.keys() - expected.keys() <= {"detail"}
-        assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+        result = figures(iris)
+        assert result.keys() - expected.keys() <= {"detail"}
+        assert {name: result[name] for name in expected} == pytest.approx(expected, abs=1e-6)
 
     def test_regression(self, diabetes: Project) -> None:
         table = scored(diabetes)
@@ -106,22 +106,22 @@ class TestFigures:
             "median_absolute_error": reference.median_absolute_error(truth, said),
             "bias": np.mean(said - truth),
         }
-        found = figures(diabetes)
-        assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+        result = figures(diabetes)
+        assert {name: result[name] for name in expected} == pytest.approx(expected, abs=1e-6)
 
 
 class TestReports:
     def test_each_metric_has_an_interval_and_stands_beside_baselines(self, task: Project) -> None:
         for name in ("evaluate", "validation"):
-            found = figures(task, name)
-            assert [row["metric"] for row in found["detail"]] == list(
-                dict.fromkeys(row["metric"] for row in found["detail"])
+            result = figures(task, name)
+            assert [row["metric"] for row in result["detail"]] == list(
+                dict.fromkeys(row["metric"] for row in result["detail"])
             )
-            bare = {row["metric"] for row in found["detail"]} - {"calibration_error"}
-            assert bare == found.keys() - {"detail"}
-            for row in found["detail"]:
+            bare = {row["metric"] for row in result["detail"]} - {"calibration_error"}
+            assert bare == result.keys() - {"detail"}
+            for row in result["detail"]:
                 assert row["low"] <= row["value"] <= row["high"]
-                assert row["value"] == found.get(row["metric"], row["value"])
+                assert row["value"] == result.get(row["metric"], row["value"])
                 assert row["better"] in {"up", "down", "zero"}
                 assert row.keys() >= {"linear", "dummy", "standard_error"}
 
@@ -129,15 +129,15 @@ class TestReports:
         assert figures(task) != figures(task, "validation")
 
     def test_slices_share_the_rows_of_each_column_out(self, task: Project) -> None:
-        found = jsonfile.read(task.root / "metrics/slices.json")
+        result = jsonfile.read(task.root / "metrics/slices.json")
         chosen = read_params(task.root / "params.yaml").evaluate
         total = scored(task).num_rows
-        assert list(dict.fromkeys(part["column"] for part in found)) == chosen.slices
+        assert list(dict.fromkeys(part["column"] for part in result)) == chosen.slices
         for column in chosen.slices:
-            parts = [part for part in found if part["column"] == column]
+            parts = [part for part in result if part["column"] == column]
             assert sum(part["rows"] for part in parts) == total
             assert len({part["slice"] for part in parts}) == len(parts)
-        for part in found:
+        for part in result:
             assert ("why_not" in part) != ("value" in part)
             if part["rows"] < chosen.slice_min_rows:
                 assert part["why_not"] == f"fewer than {chosen.slice_min_rows} rows"
@@ -170,34 +170,34 @@ class TestReports:
         assert list(dict.fromkeys(part["column"] for part in parts)) == ["clinic", "ward", "smoker"]
 
     @pytest.mark.parametrize(
-        "asked",
+        "section",
         [
             "resamples: 1000, slices: [clinic]",
             "resamples: 1000, slices: [smoker], slice_min_rows: 7, seed: 3, confidence: 0.9",
             "resamples: 150, primary: brier, slices: []",
         ],
     )
-    def test_the_cards_figures_do_not_follow_what_else_is_asked(
-        self, cancer: Project, tmp_path: Path, asked: str
+    def test_the_cards_figures_do_not_depend_on_other_parameters(
+        self, cancer: Project, tmp_path: Path, section: str
     ) -> None:
         project = cancer.copy(tmp_path / "project")
         before = (project.root / "metrics/card.json").read_bytes()
         params = (project.root / "params.yaml").read_text()
         head, _, rest = params.partition("evaluate:\n")
         end = rest.index("export:")
-        project.write("params.yaml", f"{head}evaluate: {{{asked}}}\n{rest[end:]}")
+        project.write("params.yaml", f"{head}evaluate: {{{section}}}\n{rest[end:]}")
         project.stage("evaluate", check=True)
         assert (project.root / "metrics/card.json").read_bytes() == before
 
-    def test_importance_covers_every_feature_and_is_nought_for_what_is_not_used(
+    def test_importance_covers_every_feature_and_is_zero_for_what_is_not_used(
         self, cancer: Project
     ) -> None:
-        found = rows(cancer.root / "metrics/plots/importance.csv")
+        result = rows(cancer.root / "metrics/plots/importance.csv")
         contract = read_contract(cancer.root / "data/contract.yaml")
-        assert sorted(row["column"] for row in found) == sorted(contract.features)
-        losses = {row["column"]: float(row["loss"]) for row in found}
+        assert sorted(row["column"] for row in result) == sorted(contract.features)
+        losses = {row["column"]: float(row["loss"]) for row in result}
         assert losses["flat"] == 0
-        assert max(losses, key=lambda name: losses[name]) == found[0]["column"] == "radius"
+        assert max(losses, key=lambda name: losses[name]) == result[0]["column"] == "radius"
 
     def test_every_plot_has_its_file_and_no_row_too_few(self, task: Project) -> None:
         folder = task.root / "metrics/plots"
@@ -209,8 +209,8 @@ class TestReports:
             "scores": ["negatives", "positives"],
         }
         for name, columns in counted.items():
-            found = rows(folder / f"{name}.csv")
-            count = sum(float(row[column]) for row in found for column in columns)
+            result = rows(folder / f"{name}.csv")
+            count = sum(float(row[column]) for row in result for column in columns)
             times = 3 if name == "calibration" and task.root.parent.name.startswith("iris") else 1
             assert count in {0, total * times}
         empty = {name for name in PLOTS if not rows(folder / f"{name}.csv")}

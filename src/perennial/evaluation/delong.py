@@ -3,7 +3,7 @@
 DeLong, DeLong and Clarke-Pearson 1988 (Biometrics 44) write an area as a mean over positives and
 over negatives of *structural components*: the share of the other side that a row is ranked right
 against. Obuchowski 1997 (Biometrics 53) adds the components up within clusters first, so that rows
-of one day, which stand or fall together, count as one. A cluster for each row gives DeLong's own
+of one day, whose errors are alike, count as one. A cluster for each row gives DeLong's own
 variance.
 """
 
@@ -75,7 +75,7 @@ def area_difference(
     components = [_components(truth, column) for column in scores]
     areas = [float(positive.mean()) for positive, _ in components]
     variance = _variance_of_difference(truth, components, areas, codes)
-    return _judged(areas, variance, int(codes.max()), confidence)
+    return _difference(areas, variance, int(codes.max()), confidence)
 
 
 def _checked(name: str, values: npt.ArrayLike, truth: BoolArray) -> FloatArray:
@@ -135,7 +135,9 @@ def _variance_of_difference(
     )
 
 
-def _judged(areas: list[float], variance: float, freedom: int, confidence: float) -> AreaDifference:
+def _difference(
+    areas: list[float], variance: float, freedom: int, confidence: float
+) -> AreaDifference:
     value = areas[0] - areas[1]
     # The mixed term may be negative and, with few clusters, larger than the two squares.
     error = float(np.sqrt(max(variance, 0.0)))

@@ -23,7 +23,7 @@ Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @st.composite
 def samples(draw: st.DrawFn) -> Sample:
-    """Targets, probabilities with many ties and both ends, and weights with noughts."""
+    """Targets, probabilities with many ties and both ends, and weights with zeros."""
     row = st.tuples(
         st.booleans(), st.integers(0, 12).map(lambda i: i / 12) | st.floats(0, 1), st.integers(0, 3)
     )
@@ -147,7 +147,7 @@ def test_precision_of_no_prediction_is_an_error_that_names_the_threshold() -> No
     with pytest.raises(MetricError, match=r"0 of 2 rows reach the threshold 0\.7") as caught:
         evaluate(scores)
     assert "lower the threshold" in str(caught.value)
-    # A miss of every positive is an F1 of nought, and no error.
+    # A miss of every positive is an F1 of zero, and no error.
     assert evaluate(scores, only=["f1", "recall"]) == {"recall": 0.0, "f1": 0.0}
 
 

@@ -23,7 +23,7 @@ THIRDS = [[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.25, 0.25, 0.5], [0.0, 0.5, 0.
 
 @st.composite
 def samples(draw: st.DrawFn) -> Sample:
-    """Class codes, distributions with ties and noughts, and weights, every class drawn."""
+    """Class codes, distributions with ties and zeros, and weights, every class drawn."""
     classes = draw(st.integers(3, 4))
     row = st.tuples(
         st.integers(0, classes - 1),

@@ -22,7 +22,7 @@ Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 @st.composite
 def samples(draw: st.DrawFn) -> Sample:
-    """Targets that vary, predictions, ties in both, and weights with noughts."""
+    """Targets that vary, predictions, ties in both, and weights with zeros."""
     number = st.integers(-8, 8).map(lambda i: i / 4) | st.floats(-1e3, 1e3)
     rows = draw(st.lists(st.tuples(number, number, st.integers(0, 3)), min_size=2, max_size=60))
     target, prediction, weights = (np.array(column) for column in zip(*rows, strict=True))
@@ -80,7 +80,7 @@ def test_the_order_of_rows_does_not_matter(sample: Sample, random: Any) -> None:
     assert theirs == pytest.approx(ours, rel=1e-11, abs=1e-11)
 
 
-def test_r2_far_from_nought_keeps_its_digits() -> None:
+def test_r2_far_from_zero_keeps_its_digits() -> None:
     target = 1e9 + np.arange(100.0)
     ours = evaluate(RegressionScores(target, target + 1), only=["r2"])["r2"]
     assert ours == pytest.approx(1 - 100 / np.sum((np.arange(100) - 49.5) ** 2), rel=1e-12)

@@ -21,11 +21,11 @@ def test_blocks_are_summed_by_number() -> None:
     assert block_sums(np.array([0, 2, 2]), [1.0, 10.0, 100.0]).tolist() == [1.0, 0.0, 110.0]
 
 
-def test_a_ratio_to_nought_has_no_value_and_no_warning() -> None:
+def test_a_ratio_to_zero_has_no_value_and_no_warning() -> None:
     np.testing.assert_array_equal(ratio(np.array([1, 3]), np.array([0, 2])), [np.nan, 1.5])
 
 
-def test_running_sums_start_at_nought() -> None:
+def test_running_sums_start_at_zero() -> None:
     assert cumulative(np.array([[1, 0, 2]])).tolist() == [[0, 1, 1, 3]]
 
 

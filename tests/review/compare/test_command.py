@@ -19,9 +19,9 @@ EASY = "\ncompare: {min_blocks: 2, min_positives: 1, resamples: 100, exchanges: 
 def compare(project: Project, *arguments: str, code: int = 0) -> dict[str, Any]:
     done = project.run("perennial", "compare", *arguments, "--json")
     assert done.returncode == code, done.stderr
-    found = json.loads(done.stdout)
-    assert isinstance(found, dict)
-    return found
+    comparison = json.loads(done.stdout)
+    assert isinstance(comparison, dict)
+    return comparison
 
 
 @pytest.fixture(scope="module")
@@ -40,53 +40,53 @@ def branches(cancer: Project, tmp_path_factory: pytest.TempPathFactory) -> Proje
 
 
 @pytest.fixture(scope="module")
-def found(branches: Project) -> dict[str, Any]:
+def comparison(branches: Project) -> dict[str, Any]:
     return compare(branches, "main", "feature")
 
 
 class TestVerdict:
     def test_a_poor_model_is_worse_and_the_other_way_round_better(
-        self, branches: Project, found: dict[str, Any]
+        self, branches: Project, comparison: dict[str, Any]
     ) -> None:
-        assert found["verdict"] == "worse"
-        assert found["primary"] in found["why"]
+        assert comparison["verdict"] == "worse"
+        assert comparison["primary"] in comparison["why"]
         turned = compare(branches, "feature", "main")
         assert turned["verdict"] == "better"
-        ours, theirs = (side["metrics"][found["primary"]] for side in (found, turned))
+        ours, theirs = (side["metrics"][comparison["primary"]] for side in (comparison, turned))
         assert ours["difference"] == -theirs["difference"] < 0
         assert ours["p_value"] == theirs["p_value"] < 0.05
 
     def test_both_models_answer_the_same_rows(
-        self, branches: Project, found: dict[str, Any]
+        self, branches: Project, comparison: dict[str, Any]
     ) -> None:
         """So the base's figures are those that its own revision reports on the same test set."""
         reported = branches.run("git", "show", "main:metrics/evaluate.json", check=True)
         own = json.loads(reported.stdout)
-        assert found["excluded_rows"] == 0
+        assert comparison["excluded_rows"] == 0
         for name in ("roc_auc", "brier"):
-            assert abs(found["metrics"][name]["base"] - own[name]) < 1e-6
+            assert abs(comparison["metrics"][name]["base"] - own[name]) < 1e-6
 
     def test_the_same_bundle_is_no_difference(self, branches: Project) -> None:
-        found = compare(branches, "feature", "feature")
-        assert found["verdict"] == "no detectable difference"
-        assert "byte for byte" in found["why"]
-        assert found["data"]["periods"] == []
-        assert found["recipe"] == {"params": [], "packages": [], "stages": []}
+        comparison = compare(branches, "feature", "feature")
+        assert comparison["verdict"] == "no detectable difference"
+        assert "byte for byte" in comparison["why"]
+        assert comparison["data"]["periods"] == []
+        assert comparison["recipe"] == {"params": [], "packages": [], "stages": []}
 
-    def test_a_working_tree_whose_outputs_are_another_recipes_cannot_be_told(
+    def test_a_working_tree_with_the_outputs_of_another_recipe_has_no_verdict(
         self, branches: Project, tmp_path: Path
     ) -> None:
         project = branches.copy(tmp_path / "project")
         project.edit("params.yaml", "max_iter: 1,", "max_iter: 2,")
-        found = compare(project, "main", code=2)
-        assert found["verdict"] == "cannot tell"
-        assert "train" in found["why"]
-        assert "dvc repro" in found["why"]
+        comparison = compare(project, "main", code=2)
+        assert comparison["verdict"] == "cannot tell"
+        assert "train" in comparison["why"]
+        assert "dvc repro" in comparison["why"]
 
 
 class TestReport:
-    def test_it_names_what_was_changed(self, found: dict[str, Any]) -> None:
-        recipe = found["recipe"]
+    def test_it_names_what_was_changed(self, comparison: dict[str, Any]) -> None:
+        recipe = comparison["recipe"]
         assert {item["name"]: (item["base"], item["head"]) for item in recipe["params"]} == {
             "train.params.max_iter": (15, 1),
             "train.params.max_leaf_nodes": (None, 2),
@@ -98,10 +98,10 @@ class TestReport:
     def test_the_default_is_the_working_tree_against_where_it_left_main(
         self, branches: Project
     ) -> None:
-        found = compare(branches)
+        comparison = compare(branches)
         main = branches.run("git", "rev-parse", "main", check=True).stdout.strip()
-        assert found["base"]["commit"] == main
-        assert found["head"] == {"name": "the working tree", "commit": None}
+        assert comparison["base"]["commit"] == main
+        assert comparison["head"] == {"name": "the working tree", "commit": None}
 
     def test_people_read_the_verdict_first(self, branches: Project) -> None:
         text = branches.run("perennial", "compare", "main", "feature", check=True).stdout
@@ -115,8 +115,8 @@ class TestReport:
 
         before, page = state(), tmp_path / "report.html"
         folder = tmp_path / "plots"
-        asked = ("feature", "main", "--html", str(page), "--plots", str(folder))
-        branches.run("perennial", "compare", *asked, check=True)
+        arguments = ("feature", "main", "--html", str(page), "--plots", str(folder))
+        branches.run("perennial", "compare", *arguments, check=True)
         assert state() == before
         text = page.read_text(encoding="utf-8")
         assert "<h1>Better: main (" in text
@@ -127,7 +127,7 @@ class TestReport:
 
 
 class TestWhatCannotBeHad:
-    def test_an_unknown_revision_is_told(self, branches: Project) -> None:
+    def test_an_unknown_revision_is_an_error(self, branches: Project) -> None:
         done = branches.run("perennial", "compare", "nowhere")
         assert done.returncode == 2
         assert done.stderr.endswith(
@@ -136,20 +136,20 @@ class TestWhatCannotBeHad:
             "'+refs/heads/*:refs/remotes/origin/*'\n"
         )
 
-    def test_outputs_in_neither_cache_nor_remote_are_told(
+    def test_outputs_in_neither_cache_nor_remote_are_reported(
         self, branches: Project, tmp_path: Path
     ) -> None:
         bare = tmp_path / "clone"
         branches.run("git", "clone", "-q", str(branches.root), str(bare), check=True)
         elsewhere = type(branches)(bare, branches.env)
-        found = compare(elsewhere, "origin/main", "origin/feature", "--no-rebuild", code=2)
-        assert found["verdict"] == "cannot tell"
-        assert "it lies in neither the cache nor a remote" in found["why"]
-        assert "dvc pull" in found["why"]
-        assert found["recipe"]["params"], "what git holds is compared all the same"
+        comparison = compare(elsewhere, "origin/main", "origin/feature", "--no-rebuild", code=2)
+        assert comparison["verdict"] == "cannot tell"
+        assert "it lies in neither the cache nor a remote" in comparison["why"]
+        assert "dvc pull" in comparison["why"]
+        assert comparison["recipe"]["params"], "what git holds is compared all the same"
 
-    def test_a_base_that_lies_nowhere_is_rebuilt_to_the_same_verdict(
-        self, branches: Project, found: dict[str, Any], tmp_path: Path
+    def test_a_base_in_neither_cache_nor_remote_is_rebuilt_to_the_same_verdict(
+        self, branches: Project, comparison: dict[str, Any], tmp_path: Path
     ) -> None:
         project = branches.copy(tmp_path / "project")
         record = yaml.safe_load(project.git("show", "main:dvc.lock"))["stages"]["export"]
@@ -157,8 +157,8 @@ class TestWhatCannotBeHad:
         (project.root / ".dvc/cache/files/md5" / bundle[:2] / bundle[2:]).unlink()
         rebuilt = compare(project, "main", "feature")
         assert rebuilt["base"].pop("rebuilt") == {"differs_in": []}
-        assert rebuilt == found
-        assert compare(project, "main", "feature") == found, "now it is in the cache"
+        assert rebuilt == comparison
+        assert compare(project, "main", "feature") == comparison, "now it is in the cache"
 
     def test_a_broken_bundle_cannot_be_compared_and_the_rest_still_is(
         self, branches: Project, tmp_path: Path
@@ -166,10 +166,10 @@ class TestWhatCannotBeHad:
         project = branches.copy(tmp_path / "project")
         project.write("models/bundle/manifest.json", "{}")
         project.dvc("commit", "--quiet", "--force")
-        found = compare(project, "main", code=2)
-        assert "its bundle cannot be loaded: " in found["why"]
-        assert str(project.root) not in found["why"]
-        assert found["recipe"]["params"]
+        comparison = compare(project, "main", code=2)
+        assert "its bundle cannot be loaded: " in comparison["why"]
+        assert str(project.root) not in comparison["why"]
+        assert comparison["recipe"]["params"]
 
     def test_another_target_cannot_be_compared_and_the_data_still_are(
         self, branches: Project, tmp_path: Path
@@ -177,6 +177,6 @@ class TestWhatCannotBeHad:
         project = branches.copy(tmp_path / "project")
         project.edit("data/contract.yaml", "positive: malignant", "positive: benign")
         project.dvc("repro")
-        found = compare(project, "main", code=2)
-        assert "classes" in found["why"]
-        assert found["data"]["labels"]
+        comparison = compare(project, "main", code=2)
+        assert "classes" in comparison["why"]
+        assert comparison["data"]["labels"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from perennial.review.compare.recipe_change import Change, changes, flat, stage_changes
+from perennial.review.compare.changes import Change, changes
+from perennial.review.compare.recipe_change import flat, stage_changes
 
 
 def test_nested_keys_become_dotted_and_lists_stay_whole() -> None:

@@ -44,12 +44,12 @@ def spread_of(project: Project, repository: Path, refits: int = 2) -> Spread:
 
 
 def test_it_is_as_wide_as_seeds_and_head_lie_apart(drawn: Project, tmp_path: Path) -> None:
-    found = spread_of(drawn, tmp_path)
+    result = spread_of(drawn, tmp_path)
     own = json.loads((drawn.root / "metrics/evaluate.json").read_text())["brier"]
-    values = [*found.values, own]
-    assert len(found.values) == 2
-    assert found.width == pytest.approx(max(values) - min(values), abs=1e-6)
-    assert found.width > 0
+    values = [*result.values, own]
+    assert len(result.values) == 2
+    assert result.width == pytest.approx(max(values) - min(values), abs=1e-6)
+    assert result.width > 0
 
 
 def test_a_refit_is_kept_and_only_a_change_makes_another(drawn: Project, tmp_path: Path) -> None:
@@ -62,8 +62,8 @@ def test_a_refit_is_kept_and_only_a_change_makes_another(drawn: Project, tmp_pat
 
 
 def test_a_recipe_without_chance_has_no_spread(cancer: Project, tmp_path: Path) -> None:
-    found = spread_of(cancer, tmp_path)
-    assert found == Spread([], 0.0, "training does not depend on its seed")
+    result = spread_of(cancer, tmp_path)
+    assert result == Spread([], 0.0, "training does not depend on its seed")
 
 
 def test_a_refit_that_fails_says_why(drawn: Project, tmp_path: Path) -> None:
@@ -76,6 +76,6 @@ def test_a_refit_that_fails_says_why(drawn: Project, tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_none_are_made_where_none_are_asked_for(cancer: Project, tmp_path: Path) -> None:
+def test_no_refits_are_made_where_none_are_wanted(cancer: Project, tmp_path: Path) -> None:
     assert spread_of(cancer, tmp_path, refits=0).why_not == "compare.refits is 0"
     assert not (tmp_path / ".perennial").exists()

@@ -28,8 +28,8 @@ def verdict(
     same_bundle: bool = False,
 ) -> Verdict:
     gap = head - base
-    found = Difference(metric, base, head, Estimate(gap, gap - 0.01, gap + 0.01, 0.005), p_value)
-    evidence = Evidence(metric, {metric.name: found}, None, [], blocks, rarest)
+    result = Difference(metric, base, head, Estimate(gap, gap - 0.01, gap + 0.01, 0.005), p_value)
+    evidence = Evidence(metric, {metric.name: result}, None, [], blocks, rarest)
     spread = Spread([head], width)
     return judge(evidence, spread, Compare(), confidence=0.95, same_bundle=same_bundle)
 
@@ -57,9 +57,9 @@ def test_chance_is_no_difference() -> None:
 
 
 def test_what_other_seeds_make_is_no_difference_however_small_the_p_value() -> None:
-    found = verdict(p_value=0.001, width=0.03)
-    assert found.word == "no detectable difference"
-    assert "0.0300 that other seeds make" in found.why
+    result = verdict(p_value=0.001, width=0.03)
+    assert result.word == "no detectable difference"
+    assert "0.0300 that other seeds make" in result.why
 
 
 def test_the_same_bytes_are_no_difference_even_on_few_rows() -> None:
@@ -67,22 +67,22 @@ def test_the_same_bytes_are_no_difference_even_on_few_rows() -> None:
 
 
 @pytest.mark.parametrize(
-    ("lack", "told"),
+    ("lack", "expected"),
     [
         ({"blocks": 19}, "19 blocks (days, groups or rows) are fewer than compare.min_blocks (20)"),
         ({"rarest": 49}, "49 rows of the rarest class are fewer than compare.min_positives (50)"),
     ],
 )
-def test_too_little_evidence_cannot_tell_and_is_no_pass(lack: dict[str, int], told: str) -> None:
-    found = verdict(**lack)  # type: ignore[arg-type]
-    assert (found.word, found.why, found.exit_code) == ("cannot tell", told, 2)
+def test_too_little_evidence_has_no_verdict(lack: dict[str, int], expected: str) -> None:
+    result = verdict(**lack)  # type: ignore[arg-type]
+    assert (result.word, result.why, result.exit_code) == ("cannot tell", expected, 2)
     assert verdict(blocks=20, rarest=50).word == "better"
 
 
 def test_a_metric_without_a_value_cannot_tell() -> None:
     evidence = Evidence(AUC, {}, None, [], 30, 400)
-    found = judge(evidence, Spread([], 0), Compare(), confidence=0.95, same_bundle=False)
-    assert found == Verdict("cannot tell", "roc_auc has no value on these rows")
+    result = judge(evidence, Spread([], 0), Compare(), confidence=0.95, same_bundle=False)
+    assert result == Verdict("cannot tell", "roc_auc has no value on these rows")
 
 
 def test_a_regression_has_no_rarest_class() -> None:
@@ -90,11 +90,11 @@ def test_a_regression_has_no_rarest_class() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "told"), [(-0.00001, "0.0000"), (0.0, "0.0000"), (0.01234, "+0.0123")]
+    ("value", "expected"), [(-0.00001, "0.0000"), (0.0, "0.0000"), (0.01234, "+0.0123")]
 )
-def test_nought_has_no_sign(value: float, told: str) -> None:
-    assert signed(value) == told
+def test_zero_has_no_sign(value: float, expected: str) -> None:
+    assert signed(value) == expected
 
 
-def test_a_p_value_is_not_told_more_exactly_than_it_is() -> None:
+def test_a_p_value_has_no_more_digits_than_it_means() -> None:
     assert [p_told(value) for value in (0.0009, 0.0321, 1.0)] == ["< 0.001", "0.032", "1.000"]

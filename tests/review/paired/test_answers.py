@@ -38,8 +38,8 @@ def learnt(folder: Path, train: dict[str, Any], validation: dict[str, Any]) -> R
 def test_rows_are_the_same_if_their_ids_are(tmp_path: Path) -> None:
     base = learnt(tmp_path, {"key": ["a"], "x": [1.0]}, {"key": ["b"], "x": [2.0]})
     table = pa.table({"key": ["a", "b", "c"], "x": [9.0, 9.0, 1.0]})
-    found = learnt_by(base, table, contract(key={"type": "text", "role": "id"}))
-    assert found.tolist() == [True, True, False]
+    result = learnt_by(base, table, contract(key={"type": "text", "role": "id"}))
+    assert result.tolist() == [True, True, False]
 
 
 def test_without_an_id_if_every_value_is(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_without_an_id_if_every_value_is(tmp_path: Path) -> None:
     assert learnt_by(base, table, contract()).tolist() == [True, False, True]
 
 
-def test_rows_that_cannot_be_told_apart_cannot_be_compared(tmp_path: Path) -> None:
+def test_rows_without_the_ids_of_the_head_cannot_be_compared(tmp_path: Path) -> None:
     base = learnt(tmp_path, {"x": [1.0]}, {"x": [2.0]})
     with pytest.raises(Incomparable, match="the base's rows have no key"):
         learnt_by(base, pa.table({"key": ["a"]}), contract(key={"type": "text", "role": "id"}))
@@ -79,10 +79,10 @@ def test_rows_that_the_base_has_learnt_from_are_left_out_and_counted(
     parquet.write(
         head.root / "data/prepared/test.parquet", pa.concat_tables([test, train.slice(0, 3)])
     )
-    found = ask_both(revision(head.root), revision(project.root))
-    assert found.excluded == 3
-    assert found.table.num_rows == found.head.rows == found.base.rows == test.num_rows
-    assert not pc.any(pc.is_in(found.table["plant"], train["plant"].combine_chunks())).as_py()
+    result = ask_both(revision(head.root), revision(project.root))
+    assert result.excluded == 3
+    assert result.table.num_rows == result.head.rows == result.base.rows == test.num_rows
+    assert not pc.any(pc.is_in(result.table["plant"], train["plant"].combine_chunks())).as_py()
 
     parquet.write(head.root / "data/prepared/test.parquet", train)
     with pytest.raises(Incomparable, match=r"the base had all \d+ test rows"):

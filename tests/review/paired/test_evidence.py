@@ -10,10 +10,10 @@ from perennial.review.paired.evidence import SliceDifference, adjusted, mean_dif
 
 def test_many_slices_are_adjusted_as_benjamini_and_hochberg_do() -> None:
     p_values = np.random.default_rng(0).uniform(size=15) ** 3
-    found = [SliceDifference("c", str(p), 10, "roc_auc", p_value=p) for p in p_values]
-    found.insert(4, SliceDifference("c", "too plain", 10, "roc_auc"))
-    result = adjusted(found)
-    assert [item.value for item in result] == [item.value for item in found]
+    items = [SliceDifference("c", str(p), 10, "roc_auc", p_value=p) for p in p_values]
+    items.insert(4, SliceDifference("c", "too plain", 10, "roc_auc"))
+    result = adjusted(items)
+    assert [item.value for item in result] == [item.value for item in items]
     assert result[4].adjusted is None
     given = [item.adjusted for item in result if item.p_value is not None]
     np.testing.assert_allclose(np.array(given, float), false_discovery_control(p_values))
