@@ -27,7 +27,7 @@ def judge_change(case: Case) -> Answer:
         return Pass("the bundle is not the champion's")
     same = "the bundle is the champion's own, byte for byte"
     if case.allow_unchanged:
-        return NotApplicable(f"{same}, and --allow-unchanged permits that")
+        return NotApplicable(f"{same}, and --allow-unchanged lets it be")
     return CouldNotTell(f"{same}: there is nothing to judge")
 
 
