@@ -69,13 +69,7 @@ def _texts(model: type[BaseModel]) -> dict[str, str]:
 
 
 def documents() -> dict[str, str]:
-    """Make every document that follows from the models.
-
-    Returns
-    -------
-    dict
-        Text by path below `docs/`.
-    """
+    """Make every document that follows from the models."""
     found = {}
     for name, (title, model) in _TITLES.items():
         schema = model.model_json_schema(schema_generator=_Documented)
@@ -85,20 +79,7 @@ def documents() -> dict[str, str]:
 
 
 def reference(title: str, schema: dict[str, Any]) -> str:
-    """Turn a JSON Schema into tables of keys.
-
-    Parameters
-    ----------
-    title : str
-        Of the page.
-    schema : dict
-        As Pydantic makes it.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Turn a JSON Schema into tables of keys."""
     head = (
         f"# {title}\n\nWritten by `python docs/tables/parameters.py`. A key that is not here, or "
         "a value of another type, stops every stage.\n"

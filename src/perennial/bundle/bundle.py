@@ -15,8 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perennial.bundle import integrity
-from perennial.bundle import signing as signature
+from perennial.bundle import integrity, signing
 from perennial.bundle.manifest import BundleError, shown
 from perennial.model import compiled as compiled_model
 from perennial.model.columns import Columns, from_arrow, from_values, missing_in
@@ -270,7 +269,7 @@ def load(
     own = {
         name.removeprefix(inner): files.pop(name) for name in list(files) if name.startswith(inner)
     }
-    if signature.configured(public_key) is None:
+    if signing.configured(public_key) is None:
         _refuse_types(folder, own, trusted)
     return Bundle(manifest, _model(folder, own, threads), files)
 

@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from perennial.params import paths
 from perennial.params.yamlfile import Closed, load, parse
 
-CONTRACT = Path("data/contract.yaml")
+CONTRACT = paths.CONTRACT
 
 Type = Literal["category", "number", "integer", "datetime", "text", "boolean"]
 Role = Literal["feature", "target", "time", "id", "group", "ignored"]
@@ -164,23 +165,7 @@ class Contract(Closed):
 
 
 def read_contract(path: Path = CONTRACT) -> Contract:
-    """Read and check the contract.
-
-    Parameters
-    ----------
-    path : Path
-        The file to read.
-
-    Returns
-    -------
-    Contract
-        The typed contract.
-
-    Raises
-    ------
-    PerennialError
-        If it is missing, is not YAML, or breaks a rule of its own.
-    """
+    """Read and check the contract; the `PerennialError` lists every breach."""
     return parse(Contract, load(path), where=str(path))
 
 

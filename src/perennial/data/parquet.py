@@ -21,15 +21,7 @@ ROW_GROUP = 131_072
 
 
 def write(path: Path, table: pa.Table) -> None:
-    """Write a table with fixed options: the same rows, the same bytes.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write.
-    table : pyarrow.Table
-        Rows in their final order; chunks and schema metadata do not matter.
-    """
+    """Write a table with fixed options: the same rows in the same order give the same bytes."""
     pq.write_table(
         table.replace_schema_metadata(None).combine_chunks(),
         path,
@@ -45,25 +37,7 @@ def write(path: Path, table: pa.Table) -> None:
 
 
 def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a table.
-
-    Parameters
-    ----------
-    path : Path
-        The file to read.
-    columns : sequence of str, optional
-        Only these.
-
-    Returns
-    -------
-    pyarrow.Table
-        The rows in the file's order.
-
-    Raises
-    ------
-    PerennialError
-        If the file is missing, truncated, no Parquet at all, or lacks one of the columns.
-    """
+    """Read a table, or some of its columns; a `PerennialError` where the file is not whole."""
     try:
         # pq.read_table would import pyarrow.dataset, and that pandas: two seconds.
         with pq.ParquetFile(path) as file:

@@ -6,8 +6,7 @@ import argparse
 import os
 from pathlib import Path
 
-from perennial.bundle import integrity
-from perennial.bundle import signing as signature
+from perennial.bundle import integrity, signing
 from perennial.bundle.manifest import BundleError
 from perennial.runtime import jsonfile
 from perennial.runtime.errors import PerennialError
@@ -118,7 +117,7 @@ def sign_bundle(folder: Path, private_key: bytes) -> tuple[Path, str]:
     try:
         content = integrity.read_manifest(folder)
         manifest, _ = integrity.check_files(folder, content)
-        found, public_key = signature.sign(content, private_key)
+        found, public_key = signing.sign(content, private_key)
     except BundleError as error:
         raise PerennialError(str(error), hint="dvc repro, or dvc checkout") from None
     except ValueError as error:
@@ -134,6 +133,6 @@ def sign_bundle(folder: Path, private_key: bytes) -> tuple[Path, str]:
             where="export.sign",
             hint="sign with the private key of the one named, or change export.sign and run export",
         )
-    with publishing(signature.beside(folder)) as path:
+    with publishing(signing.beside(folder)) as path:
         path.write_bytes(found)
-    return signature.beside(folder), public_key
+    return signing.beside(folder), public_key
