@@ -15,8 +15,8 @@ from perennial.runtime.errors import PerennialError
 COMMANDS = {
     "land": ("perennial.landing.command", "bring new periods into data/landing"),
     "compare": ("perennial.review.compare.command", "say whether a change is real"),
-    "gate": ("perennial.review.gate.command", "judge a model by the policy"),
-    "verify": ("perennial.review.verify.command", "judge a commit, or the working tree"),
+    "gate": ("perennial.review.gate.command", "check a model against the policy"),
+    "verify": ("perennial.review.verify.command", "check a commit, or the working tree"),
     "sign": ("perennial.review.sign.command", "sign a bundle with a key of one's own"),
 }
 
@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not _is_of_dvc(error):
             traceback.print_exc()
             return _report(arguments.command, "an unexpected fault, reported above", 2)
-        # Its cause says the line and the column.
+        # Its cause has the line and the column.
         why = " ".join(f"{error} {error.__cause__ or ''}".split())
         return _report(arguments.command, f"DVC: {why}", 2)
 

@@ -25,7 +25,7 @@ from perennial.bundle.manifest import (
     shown,
 )
 
-# Neither a link nor a waiting pipe is followed, where the system can tell (Windows cannot).
+# Follow no link and wait for no pipe, where the system has these flags (Windows has not).
 _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
@@ -74,7 +74,7 @@ def check_files(folder: Path, content: bytes) -> tuple[dict[str, Any], dict[str,
         raise BundleError(f"{folder}/{error}") from None
     _refuse_others(folder, set(manifest["files"]))
     files = manifest["files"]
-    # Where the manifest is too old to say, all files together are as large as a bundle's may be.
+    # A manifest too old to have sizes: all files together may be as large as a bundle may.
     share = LARGEST_BUNDLE // max(1, len(files))
     return manifest, {
         name: _read_file(folder / name, file, share) for name, file in sorted(files.items())

@@ -78,7 +78,7 @@ class Column(Closed):
             for key, bound in bounds.items()
         ]
         if len(values) == 2 and values[0] > values[1]:
-            raise ValueError("min lies above max")
+            raise ValueError("min is above max")
 
     def _check_role(self) -> None:
         if self.role == "time" and self.type != "datetime":
@@ -144,7 +144,7 @@ class Contract(Closed):
 
     @property
     def task(self) -> Task:
-        """What kind of question the target asks."""
+        """The kind of task that the target sets."""
         column = self.columns[self.target]
         if column.type == "boolean":
             return "binary"
