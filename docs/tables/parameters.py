@@ -27,7 +27,7 @@ DOCS = Path("docs")
 
 
 class Params(BuildParams):
-    """The parameters of the pipeline, and of what judges its results: `params.yaml`."""
+    """The parameters of the pipeline, and of the reviews of its results: `params.yaml`."""
 
     compare: Compare = Compare()
     """How two revisions are compared."""
@@ -42,63 +42,44 @@ _TITLES: dict[str, tuple[str, type[BaseModel]]] = {
 
 
 class _Documented(GenerateJsonSchema):
-    """A schema that says of each key what the text under it says.
+    """A schema whose description of a key is the text under it.
 
     Pydantic's own `use_attribute_docstrings` reads the source when a class is made: every stage
     would wait for texts that it never shows.
     """
 
     def model_schema(self, schema: Any) -> dict[str, Any]:
-        found = super().model_schema(schema)
+        described = super().model_schema(schema)
         for key, text in _texts(schema["cls"]).items():
-            found["properties"][key]["description"] = text
-        return found
+            described["properties"][key]["description"] = text
+        return described
 
 
 def _texts(model: type[BaseModel]) -> dict[str, str]:
     """The string under each field of a class and of those that it is made from."""
-    found = {}
+    texts = {}
     for part in reversed(model.__mro__[: model.__mro__.index(BaseModel)]):
         (body,) = ast.parse(textwrap.dedent(inspect.getsource(part))).body
         assert isinstance(body, ast.ClassDef)
         for field, below in pairwise(body.body):
             match field, below:
                 case ast.AnnAssign(ast.Name(key)), ast.Expr(ast.Constant(str(text))):
-                    found[key] = inspect.cleandoc(text)
-    return found
+                    texts[key] = inspect.cleandoc(text)
+    return texts
 
 
 def documents() -> dict[str, str]:
-    """Make every document that follows from the models.
-
-    Returns
-    -------
-    dict
-        Text by path below `docs/`.
-    """
-    found = {}
+    """Every document that follows from the models, by path below `docs/`."""
+    pages = {}
     for name, (title, model) in _TITLES.items():
         schema = model.model_json_schema(schema_generator=_Documented)
-        found[f"schemas/{name}.json"] = jsonfile.dumps(schema)
-        found[f"reference/{name}.md"] = reference(title, schema)
-    return found
+        pages[f"schemas/{name}.json"] = jsonfile.dumps(schema)
+        pages[f"reference/{name}.md"] = reference(title, schema)
+    return pages
 
 
 def reference(title: str, schema: dict[str, Any]) -> str:
-    """Turn a JSON Schema into tables of keys.
-
-    Parameters
-    ----------
-    title : str
-        Of the page.
-    schema : dict
-        As Pydantic makes it.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Turn a JSON Schema of Pydantic into tables of keys, as Markdown."""
     head = (
         f"# {title}\n\nWritten by `python docs/tables/parameters.py`. A key that is not here, or "
         "a value of another type, stops every stage.\n"

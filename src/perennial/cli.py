@@ -15,52 +15,41 @@ from perennial.runtime.errors import PerennialError
 COMMANDS = {
     "land": ("perennial.landing.command", "bring new periods into data/landing"),
     "compare": ("perennial.review.compare.command", "say whether a change is real"),
-    "gate": ("perennial.review.gate.command", "judge a model by the policy"),
-    "verify": ("perennial.review.verify.command", "judge a commit, or the working tree"),
+    "gate": ("perennial.review.gate.command", "check a model against the policy"),
+    "verify": ("perennial.review.verify.command", "check a commit, or the working tree"),
     "sign": ("perennial.review.sign.command", "sign a bundle with a key of one's own"),
 }
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command in the current folder.
-
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        Its arguments; those of the process by default.
-
-    Returns
-    -------
-    int
-        0 yes or done, 1 no, 2 could not tell, 130 interrupted.
-    """
+    """Run a command: 0 yes or done, 1 no, 2 could not tell, 130 interrupted."""
     words = list(sys.argv[1:] if argv is None else argv)
     arguments = _parser(words[:1]).parse_args(words)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
         return int(arguments.run(arguments))
     except PerennialError as error:
-        return _tell(arguments.command, str(error), 2)
+        return _report(arguments.command, str(error), 2)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        return _tell(arguments.command, f"{where}{error.strerror or error}", 2)
+        return _report(arguments.command, f"{where}{error.strerror or error}", 2)
     except KeyboardInterrupt:
-        return _tell(arguments.command, "interrupted; nothing half-written was left", 130)
+        return _report(arguments.command, "interrupted; nothing half-written was left", 130)
     except Exception as error:  # noqa: BLE001
         # Python would end with 1, which is an answer here: no.
         if not _is_of_dvc(error):
             traceback.print_exc()
-            return _tell(arguments.command, "an unexpected fault, told above", 2)
-        # Its cause says the line and the column.
+            return _report(arguments.command, "an unexpected fault, reported above", 2)
+        # Its cause has the line and the column.
         why = " ".join(f"{error} {error.__cause__ or ''}".split())
-        return _tell(arguments.command, f"DVC: {why}", 2)
+        return _report(arguments.command, f"DVC: {why}", 2)
 
 
 def _parser(chosen: Sequence[str]) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="perennial",
         description="A model's whole life in one git repository, on DVC.",
-        epilog="`perennial COMMAND --help` tells more of each.",
+        epilog="`perennial COMMAND --help` says more of each.",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, (module, line) in COMMANDS.items():
@@ -89,7 +78,7 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _tell(command: str, message: str, code: int) -> int:
+def _report(command: str, message: str, code: int) -> int:
     print(f"perennial {command}: {message}", file=sys.stderr)
     return code
 

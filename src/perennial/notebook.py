@@ -139,11 +139,6 @@ class Project:
         It is a pickle, which runs code when it is loaded. So only the file that the revision's own
         `dvc.lock` records is loaded; `bundle` answers the same without pickle.
 
-        Returns
-        -------
-        Model
-            With `predict`, `predict_proba` and the fitted `estimator`.
-
         Raises
         ------
         PerennialError

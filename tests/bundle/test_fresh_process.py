@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from perennial.bundle import manifest
-from perennial.bundle.fresh_process import SHUT_OUT, ask_samples, start
+from perennial.bundle.fresh_process import BLOCKED, ask_samples, start
 from perennial.runtime import jsonfile
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def test_a_bundle_that_is_not_whole_is_told(folder: Path) -> None:
     assert "compiled/model.tl: missing; the manifest lists it" in (fault_of(folder) or "")
 
 
-@pytest.mark.parametrize("package", SHUT_OUT)
+@pytest.mark.parametrize("package", BLOCKED)
 def test_an_engine_that_needs_what_production_lacks_fails(
     folder: Path, tmp_path: Path, package: str
 ) -> None:

@@ -69,7 +69,7 @@ def contract(columns: dict[str, str], folder: Path, head: str = HEAD) -> Contrac
         ({"x": "{type: text, min: 1}"}, "min and max do not go with type text"),
         ({"x": "{type: number, min: low}"}, "min and max of a number must be of that type"),
         ({"x": "{type: datetime, min: 3}"}, "min and max of a datetime must be of that type"),
-        ({"x": "{type: number, min: 2, max: 1}"}, "columns.x: min lies above max"),
+        ({"x": "{type: number, min: 2, max: 1}"}, "columns.x: min is above max"),
         ({"x": "{type: number, min: .nan}"}, "columns.x.min: input should be a finite number"),
         ({"x": "{type: number, max: .inf}"}, "columns.x.max: input should be a finite number"),
         ({"x": "{type: number, min: true}"}, "columns.x.min: "),
@@ -87,7 +87,7 @@ def contract(columns: dict[str, str], folder: Path, head: str = HEAD) -> Contrac
             'write it as "2013-01-31T23:59:00"',
         ),
         # By the moment, not by the text: the second is the earlier one.
-        ({"x": '{type: datetime, min: "2013-06-01", max: "20130501"}'}, "min lies above max"),
+        ({"x": '{type: datetime, min: "2013-06-01", max: "20130501"}'}, "min is above max"),
         ({"x": "{type: category, positive: a}"}, "positive names one of the two categories"),
         ({"y": "{type: text, role: target}"}, "a target cannot be of type text"),
         ({"y": "{type: datetime, role: target}"}, "a target cannot be of type datetime"),

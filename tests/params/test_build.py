@@ -83,9 +83,9 @@ SLIPS = [
     ("collect: {since: '2013', until: '2013-09'}", None),
     ("collect: {since: '2013-09', until: '2013-09'}", None),
     # what only holds together
-    ("collect: {since: '2013-09', until: '2013-08'}", "(2013-08) lies before since (2013-09)"),
-    ("collect: {since: '2013-09-15', until: '2013-08'}", "lies before since"),
-    ("collect: {since: '2013', until: '2012-12'}", "lies before since"),
+    ("collect: {since: '2013-09', until: '2013-08'}", "(2013-08) is before since (2013-09)"),
+    ("collect: {since: '2013-09-15', until: '2013-08'}", "is before since"),
+    ("collect: {since: '2013', until: '2012-12'}", "is before since"),
     ("collect: {period: all, since: '2013'}", "collect: since and until need a period"),
     (
         "prepare: {split: {method: id, test: 0.5, validation: 0.5}}",

@@ -31,9 +31,8 @@ def run(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     (in_folder / "requirements/build.txt").touch()
     (in_folder / "params.yaml").write_text("collect: {}\n")
     before = signal.getsignal(signal.SIGTERM)
-    for name in ("OMP_WAIT_POLICY", "ARROW_DEFAULT_MEMORY_POOL"):
-        # Set first, so that what a stage sets is taken back after the test.
-        monkeypatch.setenv(name, "passive")
+    # Set first, so that what a stage sets is taken back after the test.
+    monkeypatch.setenv("OMP_WAIT_POLICY", "passive")
 
     def work(main: Callable[[], None]) -> int:
         monkeypatch.setitem(sys.modules, "perennial.stages.made_up", SimpleNamespace(main=main))
@@ -164,17 +163,3 @@ def test_waiting_threads_do_not_spin_on_a_busy_machine_unless_asked_to(
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
     assert run(lambda: None) == 0
     assert stage.os.environ["OMP_WAIT_POLICY"] == "active"
-
-
-def test_arrow_gives_back_the_memory_that_it_freed() -> None:
-    code = (
-        "from perennial.stages import runner; runner._set_up_libraries(spin=True); "
-        "import pyarrow; "
-        "print(pyarrow.default_memory_pool().backend_name)"
-    )
-    source = {**stage.os.environ, "PYTHONPATH": str(ROOT / "src")}
-    source.pop("ARROW_DEFAULT_MEMORY_POOL", None)
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=source, capture_output=True, text=True, check=True
-    )
-    assert done.stdout == "system\n"

@@ -1,9 +1,4 @@
-"""The bundle: a model to be served, in files without pickle that say what they are.
-
->>> from perennial.bundle.bundle import load                   # doctest: +SKIP
->>> bundle = load("models/bundle")                      # doctest: +SKIP
->>> bundle.predict([{"carrier": "UA", "origin": "EWR"}])  # doctest: +SKIP
-"""
+"""The bundle: a model to be served, in files without pickle that describe themselves."""
 
 from __future__ import annotations
 
@@ -15,8 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perennial.bundle import integrity
-from perennial.bundle import signing as signature
+from perennial.bundle import integrity, signing
 from perennial.bundle.manifest import BundleError, shown
 from perennial.model import compiled as compiled_model
 from perennial.model.columns import Columns, from_arrow, from_values, missing_in
@@ -34,7 +28,7 @@ Array = NDArray[Any]
 
 
 class RequestError(ValueError):
-    """Rows that are not what the contract says."""
+    """Rows that break the contract."""
 
 
 class Bundle:
@@ -48,6 +42,12 @@ class Bundle:
         The compiled model.
     files : mapping, optional
         Content, as it was checked, of the files beside the compiled model.
+
+    Examples
+    --------
+    >>> import perennial
+    >>> bundle = perennial.load("models/bundle")               # doctest: +SKIP
+    >>> bundle.predict([{"carrier": "UA", "origin": "EWR"}])   # doctest: +SKIP
     """
 
     def __init__(
@@ -71,7 +71,7 @@ class Bundle:
         return self._model.decision.threshold
 
     def predict(self, rows: Any) -> Array:
-        """Answer each row with its class, or with its value.
+        """Class of each row, or its value.
 
         Parameters
         ----------
@@ -91,7 +91,7 @@ class Bundle:
         return self._model.decision.labels(self._model.answers(self.columns(rows)))
 
     def predict_proba(self, rows: Any) -> Array:
-        """Answer each row with the probability of each class.
+        """Probability of each class, for each row.
 
         Parameters
         ----------
@@ -113,7 +113,7 @@ class Bundle:
         return self._model.answers(self.columns(rows))
 
     def respond(self, rows: Any) -> list[dict[str, Any]]:
-        """Answer each row as the service does.
+        """The service's answer to each row.
 
         Parameters
         ----------
@@ -136,23 +136,7 @@ class Bundle:
         ]
 
     def columns(self, rows: Any) -> Columns:
-        """Check raw rows against the manifest and turn them into numpy columns.
-
-        Parameters
-        ----------
-        rows : list of mappings, mapping of columns, pandas.DataFrame or pyarrow.Table
-            As for `predict`.
-
-        Returns
-        -------
-        dict
-            A numpy column for each feature.
-
-        Raises
-        ------
-        RequestError
-            As for `predict`.
-        """
+        """Check raw rows, in any form that `predict` takes, and turn them into numpy columns."""
         types = {name: self.manifest["columns"][name]["type"] for name in self.manifest["features"]}
         try:
             if hasattr(rows, "column_names"):
@@ -233,46 +217,35 @@ def load(
     public_key: str | None = None,
     trusted: Collection[str] = (),
 ) -> Bundle:
-    """Load a bundle.
-
-    Nothing in it is parsed before its SHA-256 is what the manifest says, nor the manifest before
-    its signature is checked, where a public key is configured.
+    """Load a bundle, of which nothing is parsed before its signature and SHA-256 are checked.
 
     Parameters
     ----------
     folder : str or Path
-        Where the bundle lies. Its signature lies beside it, in ``FOLDER.sig``.
+        The bundle. Its signature is beside it, in ``FOLDER.sig``.
     threads : int
         Threads that one call may use; the answers do not depend on it.
     public_key : str, optional
-        Whose signature the bundle must bear, as PEM or as its one line of base64; by default that
-        of the environment variable `PERENNIAL_PUBLIC_KEY`. Where that is not set, none is asked.
+        Whose signature is required, as PEM or base64; by default `PERENNIAL_PUBLIC_KEY`, if set.
     trusted : collection of str, optional
-        Types that an unsigned bundle of engine skops may build objects of, beside those that skops
-        trusts by itself. A bundle's own list counts only where its signature was checked: whoever
-        can forge a bundle can forge the list, and run any code by it.
-
-    Returns
-    -------
-    Bundle
-        Ready to answer.
+        Types that an unsigned bundle of engine skops may build objects of. Its own list counts only
+        if it is signed: who can forge a bundle can forge its list, and run any code by it.
 
     Raises
     ------
     BundleError
-        If a file is missing, changed or one too many, the signature is missing or another's, the
-        format is newer than this code, what the engine needs is not installed, or it would build
-        objects of types that nobody here confirmed.
+        If the bundle is not whole, not signed as required, or cannot be run here.
     """
     folder = Path(folder)
     manifest, files = integrity.read(folder, public_key)
-    inner = f"{COMPILED}/"
-    own = {
-        name.removeprefix(inner): files.pop(name) for name in list(files) if name.startswith(inner)
+    model_files = {
+        name.removeprefix(f"{COMPILED}/"): files.pop(name)
+        for name in list(files)
+        if name.startswith(f"{COMPILED}/")
     }
-    if signature.configured(public_key) is None:
-        _refuse_types(folder, own, trusted)
-    return Bundle(manifest, _model(folder, own, threads), files)
+    if signing.configured(public_key) is None:
+        _refuse_types(folder, model_files, trusted)
+    return Bundle(manifest, _model(folder, model_files, threads), files)
 
 
 def _refuse_types(folder: Path, files: dict[str, bytes], trusted: Collection[str]) -> None:
@@ -296,7 +269,7 @@ def _model(folder: Path, files: dict[str, bytes], threads: int) -> CompiledModel
         raise
     except compiled_model.EngineMissingError as error:
         raise BundleError(f"{folder}: {error}") from None
-    except Exception as error:  # what an engine makes of a file that is none of its own
+    except Exception as error:  # an engine may fail in any way on a file that is not its own
         raise _no_model(folder, error) from error
 
 

@@ -16,20 +16,7 @@ def model_card(
     data: dict[str, Any],
     training: dict[str, Any],
 ) -> str:
-    """Write the card.
-
-    Parameters
-    ----------
-    manifest : dict
-        The bundle's manifest.
-    figures, data, training : dict
-        Contents of `metrics/card.json`, `data.json` and `train.json`.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """The card as Markdown, of the manifest and of `metrics/{card,data,train}.json`."""
     detail, slices = figures["detail"], figures["slices"]
     confidence = detail[0]["confidence"]
     sections = (
@@ -106,17 +93,17 @@ def _data(manifest: dict[str, Any], data: dict[str, Any]) -> str:
         for check in data["checks"]
     ]
     return (
-        f"## Data\n\n{_table(head, sides)}\n{_sideless(manifest, data)}\n\n"
+        f"## Data\n\n{_table(head, sides)}\n{_rows_left_out(manifest, data)}\n\n"
         f"### Checks for leaks\n\n{_table(('Code', 'What it looks for', 'Status', ''), checks)}"
     )
 
 
-def _sideless(manifest: dict[str, Any], data: dict[str, Any]) -> str:
+def _rows_left_out(manifest: dict[str, Any], data: dict[str, Any]) -> str:
     rows = data["rows"]
     reasons = ", ".join(
         f"{column} {reason} {count:,}"
-        for column, found in data["rejects"].items()
-        for reason, count in found.items()
+        for column, counts in data["rejects"].items()
+        for reason, count in counts.items()
     )
     return (
         f"Of {rows['raw']:,} raw rows, {rows['rejected']:,} broke the contract and were rejected"
@@ -147,18 +134,17 @@ def _metrics(detail: list[dict[str, Any]], confidence: float) -> str:
 
 
 def _beside_linear(detail: list[dict[str, Any]]) -> str:
-    found = (
-        ("The whole interval is better than the linear model in", _is_better),
-        ("The whole interval is worse than the linear model in", _is_worse),
-    )
-    told, named = [], set()
-    for what, is_so in found:
-        names = [row["metric"] for row in detail if is_so(row, row["linear"], row["better"])]
-        told += [f"{what}: {', '.join(names)}."] if names else []
-        named |= set(names)
-    level = [row["metric"] for row in detail if row["metric"] not in named]
-    told += [f"It holds the linear model's figure in: {', '.join(level)}."] if level else []
-    return " ".join(told)
+    groups: dict[str, list[str]] = {
+        "The whole interval is better than the linear model in": [],
+        "The whole interval is worse than the linear model in": [],
+        "It holds the linear model's figure in": [],
+    }
+    better, worse, level = groups.values()
+    for row in detail:
+        compared = row, row["linear"], row["better"]
+        group = better if _is_better(*compared) else worse if _is_worse(*compared) else level
+        group.append(row["metric"])
+    return " ".join(f"{what}: {', '.join(names)}." for what, names in groups.items() if names)
 
 
 def _is_better(interval: dict[str, Any], other: float, better: str) -> bool:
@@ -189,15 +175,15 @@ def _slices(slices: list[dict[str, Any]], detail: list[dict[str, Any]], confiden
 
 def _weak(slices: list[dict[str, Any]], detail: list[dict[str, Any]]) -> str:
     whole = {row["metric"]: row for row in detail}
-    found = [
+    weak = [
         f"{part['column']} {part['slice']}"
         for part in slices
         if "why_not" not in part
         and _is_worse(part, whole[part["metric"]]["value"], whole[part["metric"]]["better"])
     ]
-    if not found:
+    if not weak:
         return "No slice's whole interval is worse than the figure of all test rows."
-    return f"The whole interval is worse than the figure of all test rows in: {', '.join(found)}."
+    return f"The whole interval is worse than the figure of all test rows in: {', '.join(weak)}."
 
 
 def _columns(manifest: dict[str, Any], data: dict[str, Any]) -> str:
@@ -222,14 +208,14 @@ def _sensitive(manifest: dict[str, Any]) -> str:
     marked = [name for name, column in manifest["columns"].items() if column["sensitive"]]
     used = [name for name in marked if name in manifest["features"]]
     unused = [name for name in marked if name not in manifest["features"]]
-    told = (
+    text = (
         f"The model looks at columns that the contract marks as sensitive: {', '.join(used)}. "
         "No row's value in them is in this bundle; the categories that the model knows are."
         if used
         else "The model looks at no column that the contract marks as sensitive."
     )
-    told += f" Marked so, and not looked at: {', '.join(unused)}." if unused else ""
-    return f"## Ethical considerations\n\n{told}\n"
+    text += f" Marked so, and not looked at: {', '.join(unused)}." if unused else ""
+    return f"## Ethical considerations\n\n{text}\n"
 
 
 def _limits(data: dict[str, Any], slices: list[dict[str, Any]], training: dict[str, Any]) -> str:

@@ -1,8 +1,8 @@
 """Ask a bundle its own samples in a fresh process that has no training library.
 
-What the process can import is what production will have: scikit-learn, pandas and joblib are shut
-out, so a bundle that needs them fails here and not there. A bundle whose engine is skops says that
-it needs scikit-learn, and gets it.
+What the process can import is what production will have: scikit-learn, pandas and joblib are
+blocked, so that a bundle that needs them fails here and not there. A bundle whose engine is skops
+declares that it needs scikit-learn, and gets it.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from perennial.bundle.signing import PUBLIC_KEY
 from perennial.model.engines.registry import ENGINES
 
 #: Packages that the fresh process cannot import.
-SHUT_OUT = ("sklearn", "pandas", "joblib", "dvc", "pyarrow", "pydantic")
+BLOCKED = ("sklearn", "pandas", "joblib", "dvc", "pyarrow", "pydantic")
 
-#: What tells the process that the bundle is packed. Its input ends without where packing failed.
+#: Sent to the process once the bundle is packed; where packing failed, its input ends without.
 _GO = "go"
 
 _SOURCE = Path(__file__).resolve().parents[2]
@@ -29,19 +29,8 @@ _SOURCE = Path(__file__).resolve().parents[2]
 def start(folder: Path, engine: str) -> subprocess.Popen[str]:
     """Start a fresh process that will ask a bundle the requests of its `sample.json`.
 
-    It imports what the engine needs, and waits: the bundle may be packed meanwhile.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the bundle will be.
-    engine : str
-        The engine that its manifest will name.
-
-    Returns
-    -------
-    subprocess.Popen
-        For `ask_samples`. As a context manager it leaves no process behind.
+    It imports what the engine needs, and waits: the bundle may be packed meanwhile. As a context
+    manager it leaves no process behind.
     """
     # -I: no environment variable and no current folder may lend the process a module.
     code = (
@@ -61,26 +50,15 @@ def start(folder: Path, engine: str) -> subprocess.Popen[str]:
 
 
 def ask_samples(process: subprocess.Popen[str]) -> str | None:
-    """Let a process of `start` ask the bundle, which is there by now.
-
-    Parameters
-    ----------
-    process : subprocess.Popen
-        What `start` gave.
-
-    Returns
-    -------
-    str or None
-        What went wrong; None if every answer was the one on record.
-    """
-    _, told = process.communicate(_GO)
+    """Let a process of `start` ask the bundle, now packed; what went wrong, or None."""
+    _, errors = process.communicate(_GO)
     if process.returncode == 0:
         return None
-    return (told.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
+    return (errors.strip().splitlines() or [f"exit code {process.returncode}"])[-1]
 
 
 class _Missing(MetaPathFinder):
-    """Finds packages to be absent, as they are where they are not installed.
+    """Hides packages, as if they were not installed.
 
     None in `sys.modules` would do for an import, and not for scikit-learn, which looks there.
     """
@@ -97,7 +75,7 @@ class _Missing(MetaPathFinder):
 def main() -> None:
     """Ask the bundle named on the command line; the body of the fresh process."""
     folder, engine = sys.argv[1:]
-    sys.meta_path.insert(0, _Missing(set(SHUT_OUT) - ENGINES[engine].training_imports))
+    sys.meta_path.insert(0, _Missing(set(BLOCKED) - ENGINES[engine].training_imports))
     from perennial.bundle.bundle import load
     from perennial.bundle.manifest import MANIFEST
     from perennial.model.compiled import engine_type
@@ -106,14 +84,14 @@ def main() -> None:
     engine_type(engine)
     if sys.stdin.read(len(_GO)) != _GO:
         sys.exit("the bundle was not packed")
-    # Made a moment ago by this repository, of types that `train.trusted` confirmed.
+    # This repository made it a moment ago, of types that `train.trusted` confirmed.
     trusted = jsonfile.read(Path(folder) / MANIFEST).get("trusted", ())
     bundle = load(folder, trusted=trusted)
     cases = jsonfile.loads(bundle.files["sample.json"])["cases"]
     answers = bundle.respond([case["request"] for case in cases])
-    for number, (case, found) in enumerate(zip(cases, answers, strict=True)):
-        if found != case["response"]:
-            sys.exit(f"sample {number}: answered {found}, on record is {case['response']}")
+    for number, (case, answer) in enumerate(zip(cases, answers, strict=True)):
+        if answer != case["response"]:
+            sys.exit(f"sample {number}: answered {answer}, on record is {case['response']}")
 
 
 if __name__ == "__main__":

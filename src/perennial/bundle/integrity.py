@@ -1,8 +1,8 @@
 """Read a bundle's folder without trust: each file once, and only what the manifest lists.
 
-The order is the promise. The signature is checked, where a public key is configured, before the
-manifest is parsed; the manifest before any other file is opened; and each file's size and SHA-256
-before anybody parses it. What is handed on are the bytes that were hashed.
+The order matters. The signature is checked, where a public key is configured, before the manifest
+is parsed; the manifest before any other file is opened; and each file's size and SHA-256 before it
+is parsed. The bytes that are returned are those that were hashed.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from perennial.bundle import signing as signature
+from perennial.bundle import signing
 from perennial.bundle.manifest import (
     LARGEST_BUNDLE,
     LARGEST_MANIFEST,
@@ -25,7 +25,7 @@ from perennial.bundle.manifest import (
     shown,
 )
 
-# Neither a link nor a waiting pipe is followed, where the system can tell (Windows cannot).
+# Follow no link and wait for no pipe, where the system has these flags (Windows has not).
 _FLAGS = (
     os.O_RDONLY
     | getattr(os, "O_NOFOLLOW", 0)
@@ -35,28 +35,10 @@ _FLAGS = (
 
 
 def read(folder: Path, public_key: str | None = None) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Read and check a bundle.
+    """Read a bundle's manifest, and each file that it lists by path; check both.
 
-    Parameters
-    ----------
-    folder : Path
-        Where the bundle lies.
-    public_key : str, optional
-        Whose signature the bundle must bear; by default that of `PERENNIAL_PUBLIC_KEY`, and where
-        that is not set either, none.
-
-    Returns
-    -------
-    manifest : dict
-        What the bundle says of itself.
-    files : dict
-        Content of each file that the manifest lists, by path.
-
-    Raises
-    ------
-    BundleError
-        If it is not whole, not what its manifest says, not signed as it must be, or newer than
-        this code.
+    Raises a `BundleError` where the bundle is not whole, not what its manifest says, not signed by
+    `public_key` (by default that of `PERENNIAL_PUBLIC_KEY`, if set), or newer than this code.
     """
     content = read_manifest(folder)
     check_signature(folder, content, public_key)
@@ -64,23 +46,7 @@ def read(folder: Path, public_key: str | None = None) -> tuple[dict[str, Any], d
 
 
 def read_manifest(folder: Path) -> bytes:
-    """Read the bytes of a bundle's manifest, unchecked.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the bundle lies.
-
-    Returns
-    -------
-    bytes
-        What a signature signs.
-
-    Raises
-    ------
-    BundleError
-        If there is none, or it is no regular file, or too large.
-    """
+    """The bytes of a bundle's manifest, unchecked: what a signature signs."""
     content = _read_regular(folder / MANIFEST, LARGEST_MANIFEST)
     if content is None:
         raise BundleError(f"{folder / MANIFEST}: missing; is this a bundle?")
@@ -88,60 +54,27 @@ def read_manifest(folder: Path) -> bytes:
 
 
 def check_signature(folder: Path, content: bytes, public_key: str | None = None) -> None:
-    """Check who signed a manifest, where it is configured who must have.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the bundle lies.
-    content : bytes
-        The manifest's bytes, unchecked.
-    public_key : str, optional
-        As for `read`.
-
-    Raises
-    ------
-    BundleError
-        If the signature is missing, or is not the key's for these bytes.
-    """
-    key = signature.configured(public_key)
+    """Check the signature of a manifest's bytes, where a public key is configured."""
+    key = signing.configured(public_key)
     if key is None:
         return
-    path = signature.beside(folder)
-    found = _read_regular(path, signature.SIZE)
-    if found is None:
-        raise BundleError(f"{path}: missing; a public key is configured, so it is asked for")
-    if not signature.is_signature(found, content, key):
+    path = signing.beside(folder)
+    signature = _read_regular(path, signing.SIZE)
+    if signature is None:
+        raise BundleError(f"{path}: missing; a public key is configured, so it is required")
+    if not signing.is_signature(signature, content, key):
         raise BundleError(f"{path}: not the signature of this manifest by the configured key")
 
 
 def check_files(folder: Path, content: bytes) -> tuple[dict[str, Any], dict[str, bytes]]:
-    """Check a manifest, and a bundle's files against it.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the bundle lies.
-    content : bytes
-        The manifest's bytes.
-
-    Returns
-    -------
-    manifest, files : dict
-        As for `read`.
-
-    Raises
-    ------
-    BundleError
-        If the bundle is not what the manifest says, or the manifest is none.
-    """
+    """Check the bytes of a manifest, and a bundle's files against it; both are returned."""
     try:
         manifest = parse(content)
     except BundleError as error:
         raise BundleError(f"{folder}/{error}") from None
     _refuse_others(folder, set(manifest["files"]))
     files = manifest["files"]
-    # Where the manifest is too old to say, all files together are as large as a bundle's may be.
+    # A manifest too old to have sizes: all files together may be as large as a bundle may.
     share = LARGEST_BUNDLE // max(1, len(files))
     return manifest, {
         name: _read_file(folder / name, file, share) for name, file in sorted(files.items())
@@ -159,42 +92,43 @@ def _refuse_others(folder: Path, files: set[str]) -> None:
 
 
 def _walk(folder: Path, above: str, known: int) -> Iterator[tuple[str, os.DirEntry[str]]]:
-    # One entry more than are known is enough to find one that is not, however many there are.
+    # One entry more than are known is enough to detect one that is not, however many there are.
     try:
         with os.scandir(folder) as entries:
             listed = sorted(islice(entries, known + 1), key=lambda entry: entry.name)
     except OSError as error:
         raise _unreadable(folder, error) from None
     for entry in listed:
-        # An entry is judged before its own are listed: nothing unknown is gone into.
+        # The caller checks an entry before its own are listed: no unknown folder is entered.
         yield above + entry.name, entry
         if entry.is_dir(follow_symlinks=False):
             yield from _walk(folder / entry.name, f"{above}{entry.name}/", known)
 
 
-def _read_file(path: Path, wanted: dict[str, Any], share: int) -> bytes:
-    size = wanted["bytes"]
+def _read_file(path: Path, listed: dict[str, Any], share: int) -> bytes:
+    size = listed["bytes"]
     content = _read_regular(path, share if size is None else size)
     if content is None:
         raise BundleError(f"{path}: missing; the manifest lists it")
     if size not in (None, len(content)):
         raise BundleError(f"{path}: {len(content)} bytes; the manifest says {size}")
-    if hashlib.sha256(content).hexdigest() != wanted["sha256"]:
+    if hashlib.sha256(content).hexdigest() != listed["sha256"]:
         raise BundleError(f"{path}: its SHA-256 is not the manifest's")
     return content
 
 
-def _read_regular(path: Path, most: int) -> bytes | None:
-    """The content of a regular file of at most so many bytes; None if there is none."""
+def _read_regular(path: Path, largest: int) -> bytes | None:
+    """The content of a regular file of at most `largest` bytes; None if there is none."""
     try:
         # A device must not even be opened, and what is opened may not be what was looked at.
         _refuse_odd(path, path.lstat())
         with os.fdopen(os.open(path, _FLAGS), "rb") as file:
-            found = os.fstat(file.fileno())
-            _refuse_odd(path, found)
-            if found.st_size > most:
-                raise BundleError(f"{path}: {found.st_size} bytes; at most {most} are expected")
-            return file.read(found.st_size)
+            opened = os.fstat(file.fileno())
+            _refuse_odd(path, opened)
+            size = opened.st_size
+            if size > largest:
+                raise BundleError(f"{path}: {size} bytes; at most {largest} are expected")
+            return file.read(size)
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
@@ -203,10 +137,10 @@ def _read_regular(path: Path, most: int) -> bytes | None:
         raise BundleError(f"{path}: too large for this machine's memory") from None
 
 
-def _refuse_odd(path: Path, found: os.stat_result) -> None:
-    if stat.S_ISLNK(found.st_mode):
+def _refuse_odd(path: Path, status: os.stat_result) -> None:
+    if stat.S_ISLNK(status.st_mode):
         raise BundleError(f"{path}: a symbolic link; copy the bundle (cp -rL)")
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise BundleError(f"{path}: not a regular file")
 
 

@@ -37,23 +37,7 @@ class BundleError(ValueError):
 
 
 def parse(content: bytes) -> dict[str, Any]:
-    """Parse a manifest and check all of it.
-
-    Parameters
-    ----------
-    content : bytes
-        What is in `manifest.json`.
-
-    Returns
-    -------
-    dict
-        The manifest.
-
-    Raises
-    ------
-    BundleError
-        If it is of a newer format, or not what `export` writes.
-    """
+    """Parse a manifest and check all of it; a `BundleError` says which rule it breaks."""
     try:
         manifest = jsonfile.loads(content)
     except ValueError as error:
@@ -68,14 +52,14 @@ def parse(content: bytes) -> dict[str, Any]:
         raise BundleError(f"{MANIFEST}: its own SHA-256 is not that of its content")
     if content != rewritten:
         raise BundleError(f"{MANIFEST}: not written as export writes it")
-    is_old = "public_key" not in manifest
-    whole = {**manifest, **_gained(manifest.get("files"))} if is_old else dict(manifest)
-    _check_keys(whole, is_size_known=not is_old)
-    return whole
+    has_sizes = "public_key" in manifest
+    complete = manifest if has_sizes else {**manifest, **_added_later(manifest.get("files"))}
+    _check_keys(complete, has_sizes=has_sizes)
+    return dict(complete)
 
 
-def _gained(files: Any) -> dict[str, Any]:
-    """What format 1 gained with signatures, for a manifest from before them.
+def _added_later(files: Any) -> dict[str, Any]:
+    """What signatures added to format 1, for a manifest from before them.
 
     It named no public key, and of each file the digest alone: the size is None.
     """
@@ -91,32 +75,13 @@ def digest_of(manifest: Mapping[str, Any]) -> str:
 
 
 def write(folder: Path, described: Mapping[str, Any]) -> None:
-    """Write a bundle's manifest, when all its other files are written.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the bundle lies.
-    described : mapping
-        The manifest; its entries `files` and `sha256` are made here.
-    """
+    """Write a bundle's manifest, with its `files` and `sha256`, after all its other files."""
     manifest = {**described, "files": list_files(folder)}
     jsonfile.write(folder / MANIFEST, {**manifest, "sha256": digest_of(manifest)})
 
 
 def list_files(folder: Path) -> dict[str, dict[str, Any]]:
-    """Size and SHA-256 of each file of a bundle but the manifest.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the bundle lies.
-
-    Returns
-    -------
-    dict
-        `bytes` and `sha256` by path, relative and with forward slashes.
-    """
+    """`bytes` and `sha256` of each file of a bundle but the manifest, by path with slashes."""
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*")}
     return {
         name: {"bytes": path.stat().st_size, "sha256": sha256(path)}
@@ -132,7 +97,7 @@ def sha256(path: Path) -> str:
 
 
 def shown(value: object, length: int = 100) -> str:
-    """A text that others wrote, fit to be part of a message on somebody's screen."""
+    """A text from outside, short and printable enough for a message."""
     text = str(value)
     text = text if text.isprintable() else ascii(text)[1:-1]
     return text if len(text) <= length else f"{text[:length]}…"
@@ -148,7 +113,7 @@ def _check_format(manifest: Any) -> None:
         )
 
 
-def _check_keys(manifest: dict[str, Any], *, is_size_known: bool) -> None:
+def _check_keys(manifest: dict[str, Any], *, has_sizes: bool) -> None:
     for key, (rule, expected) in _KEYS.items():
         if key not in manifest:
             raise BundleError(f"{MANIFEST}: not a manifest: it has no {key}")
@@ -161,17 +126,17 @@ def _check_keys(manifest: dict[str, Any], *, is_size_known: bool) -> None:
         if name not in manifest["columns"]:
             raise BundleError(f"{MANIFEST}: not a manifest: features: no column {shown(name)}")
     for name, file in manifest["files"].items():
-        _check_file(name, file, is_size_known=is_size_known)
+        _check_file(name, file, has_sizes=has_sizes)
     if sum(file["bytes"] or 0 for file in manifest["files"].values()) > LARGEST_BUNDLE:
         raise BundleError(f"{MANIFEST}: lists more than {LARGEST_BUNDLE / 2**30:g} GiB of files")
 
 
-def _check_file(name: str, file: Any, *, is_size_known: bool) -> None:
+def _check_file(name: str, file: Any, *, has_sizes: bool) -> None:
     if not _NAME.fullmatch(name) or name == MANIFEST:
         raise BundleError(f"{MANIFEST}: lists {shown(name)}, which is no name of a bundle's file")
     if not (isinstance(file, dict) and file.keys() == {"bytes", "sha256"}):
         raise BundleError(f"{MANIFEST}: not a manifest: files: {name} lacks its bytes or sha256")
-    is_sized = _is_count(file["bytes"]) or not is_size_known
+    is_sized = _is_count(file["bytes"]) or not has_sizes
     if not (is_sized and _is_digest(file["sha256"])):
         raise BundleError(f"{MANIFEST}: not a manifest: files: {name} has odd bytes or sha256")
 

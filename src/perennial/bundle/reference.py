@@ -21,20 +21,7 @@ MOST_CATEGORIES = 200
 
 
 def raw_values(values: Array, kind: str) -> list[Any]:
-    """Turn a numpy column back into raw contract values, as JSON holds them.
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-        A numpy column.
-    kind : str
-        Its contract type.
-
-    Returns
-    -------
-    list
-        Values; None for missing, ISO 8601 text for a datetime.
-    """
+    """Raw contract values of a numpy column, as JSON holds them: None, numbers, ISO 8601 texts."""
     converters: dict[str, Callable[[Any], Any]] = {
         "boolean": bool,
         "integer": int,
@@ -43,40 +30,32 @@ def raw_values(values: Array, kind: str) -> list[Any]:
     }
     convert = converters.get(kind, str)
     missing = missing_in(values)
-    return [None if gone else convert(value) for value, gone in zip(values, missing, strict=True)]
+    return [
+        None if absent else convert(value) for value, absent in zip(values, missing, strict=True)
+    ]
 
 
 def distribution(values: Array, kind: str) -> dict[str, Any]:
     """Describe how a column is distributed.
 
-    Parameters
-    ----------
-    values : numpy.ndarray
-        A numpy column.
-    kind : str
-        Its contract type.
-
-    Returns
-    -------
-    dict
-        `rows`, `missing`, and `categories` with counts and `other`, or `edges` of quantile bins
-        with their `counts`. A text has neither.
+    `rows`, `missing`, and `categories` with counts and `other`, or `edges` of quantile bins with
+    their `counts`; a text has neither.
     """
     missing = missing_in(values)
     known = values[~missing]
-    found: dict[str, Any] = {"rows": len(values), "missing": int(missing.sum())}
+    summary: dict[str, Any] = {"rows": len(values), "missing": int(missing.sum())}
     if kind == "text" or not len(known):
-        return found
+        return summary
     if kind in {"category", "boolean"}:
         counts = ((_name(value), count) for value, count in Counter(known.tolist()).items())
         ranked = sorted(counts, key=lambda item: (-item[1], item[0]))
         top = dict(ranked[:MOST_CATEGORIES])
-        return {**found, "categories": top, "other": len(known) - sum(top.values())}
+        return {**summary, "categories": top, "other": len(known) - sum(top.values())}
     numbers = known.astype(np.int64) if kind == "datetime" else known
     levels = np.linspace(0, 1, BINS + 1)
     edges = np.unique(np.quantile(numbers, levels, method="inverted_cdf").astype(np.float64))
     counts_by_bin, _ = np.histogram(numbers, edges if len(edges) > 1 else 1)
-    return {**found, "edges": edges.tolist(), "counts": counts_by_bin.tolist()}
+    return {**summary, "edges": edges.tolist(), "counts": counts_by_bin.tolist()}
 
 
 def _name(value: Any) -> str:
@@ -85,20 +64,7 @@ def _name(value: Any) -> str:
 
 
 def typical(values: Array, kind: str) -> Any:
-    """The commonest category, or the median: an aggregate that gives nobody away.
-
-    Parameters
-    ----------
-    values : numpy.ndarray
-        A numpy column.
-    kind : str
-        Its contract type.
-
-    Returns
-    -------
-    object
-        A raw contract value; None where every value is missing, "" for a text.
-    """
+    """The commonest category, the median, or "" for a text: raw, and no single person's value."""
     known = values[~missing_in(values)]
     if kind == "text":
         return ""
@@ -111,22 +77,7 @@ def typical(values: Array, kind: str) -> Any:
 
 
 def reference_sample(columns: Columns, types: dict[str, str], rows: int) -> dict[str, list[Any]]:
-    """Keep some rows as raw values, column by column.
-
-    Parameters
-    ----------
-    columns : dict
-        Numpy columns by name.
-    types : dict
-        Contract type of the columns to keep.
-    rows : int
-        Rows to keep, at most.
-
-    Returns
-    -------
-    dict
-        Raw values by column.
-    """
+    """Raw values of at most so many rows, for the columns that `types` names."""
     if not types:
         return {}
     chosen = evenly_spaced(len(columns[next(iter(types))]), rows)

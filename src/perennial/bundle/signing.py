@@ -27,104 +27,40 @@ SIZE = 64
 
 
 def configured(public_key: str | None = None) -> str | None:
-    """The public key that a bundle has to be signed for, if any is configured.
+    """The line of base64 of the public key whose signature is required; None if there is none.
 
-    Parameters
-    ----------
-    public_key : str, optional
-        The caller's; by default that of the environment variable `PERENNIAL_PUBLIC_KEY`.
-
-    Returns
-    -------
-    str or None
-        Its line of base64; None if no signature is asked for.
-
-    Raises
-    ------
-    BundleError
-        If it is set, and is no Ed25519 public key; an empty one too, for that is a mistake, and no
-        wish to accept anything.
+    It is the caller's, or that of the environment variable `PERENNIAL_PUBLIC_KEY`. An empty one is
+    a mistake, and refused with a `BundleError` like any other that is no Ed25519 public key.
     """
     given = os.environ.get(PUBLIC_KEY) if public_key is None else public_key
     return None if given is None else line_of(given)
 
 
-def is_signature(found: bytes, content: bytes, public_key: str) -> bool:
-    """Whether a signature is a key's for a content.
-
-    Parameters
-    ----------
-    found : bytes
-        The signature.
-    content : bytes
-        What was signed.
-    public_key : str
-        Whose it must be, as its line of base64.
-
-    Returns
-    -------
-    bool
-        Whether it is.
-    """
-    # Imported when it is needed: without a key, nobody pays for it.
+def is_signature(signature: bytes, content: bytes, public_key: str) -> bool:
+    """Whether 64 bytes are the signature of a content by a public key, its line of base64."""
+    # Imported when it is needed: without a key it costs nothing.
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     key = Ed25519PublicKey.from_public_bytes(base64.b64decode(public_key)[_HEAD_BYTES:])
     try:
-        key.verify(found, content)
+        key.verify(signature, content)
     except InvalidSignature:
         return False
     return True
 
 
 def line_of(public_key: str) -> str:
-    """The one line of base64 that a public key is, of that line or of PEM.
-
-    Parameters
-    ----------
-    public_key : str
-        As `openssl pkey -pubout` writes it, whole or the line between its frame.
-
-    Returns
-    -------
-    str
-        Sixty characters.
-
-    Raises
-    ------
-    BundleError
-        If it is no Ed25519 public key.
-    """
+    """The line of base64 of a public key, sixty characters, from that line or from PEM."""
     line = re.sub(r"-----(BEGIN|END) PUBLIC KEY-----", "", public_key).strip()
     if not re.fullmatch(PATTERN, line):
-        # What was given may be a private key: it is not repeated.
+        # It may be a private key: the message does not repeat it.
         raise BundleError(f"not an Ed25519 public key; configured by {PUBLIC_KEY} or public_key")
     return line
 
 
 def sign(content: bytes, private_key: bytes) -> tuple[bytes, str]:
-    """Sign a manifest.
-
-    Parameters
-    ----------
-    content : bytes
-        The manifest's bytes.
-    private_key : bytes
-        A private key as PEM, not encrypted.
-
-    Returns
-    -------
-    signature : bytes
-        64 bytes, the same every time.
-    public_key : str
-        The line of the key that verifies it.
-
-    Raises
-    ------
-    ValueError
-        If it is no private key of Ed25519.
-    """
+    """Sign a manifest with a PEM private key: the signature, and the line of the public key."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives import serialization
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -144,6 +80,6 @@ def sign(content: bytes, private_key: bytes) -> tuple[bytes, str]:
 
 
 def beside(folder: Path) -> Path:
-    """Where a bundle's signature lies: beside its folder, by the name it was asked for."""
+    """The path of a bundle's signature: beside its folder, under the folder's name as given."""
     named = folder if folder.name not in {"", ".."} else Path(os.path.normpath(folder.absolute()))
     return named.with_name(f"{named.name}.sig")

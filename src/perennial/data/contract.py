@@ -12,9 +12,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from perennial.params import paths
 from perennial.params.yamlfile import Closed, load, parse
 
-CONTRACT = Path("data/contract.yaml")
+CONTRACT = paths.CONTRACT
 
 Type = Literal["category", "number", "integer", "datetime", "text", "boolean"]
 Role = Literal["feature", "target", "time", "id", "group", "ignored"]
@@ -77,7 +78,7 @@ class Column(Closed):
             for key, bound in bounds.items()
         ]
         if len(values) == 2 and values[0] > values[1]:
-            raise ValueError("min lies above max")
+            raise ValueError("min is above max")
 
     def _check_role(self) -> None:
         if self.role == "time" and self.type != "datetime":
@@ -143,7 +144,7 @@ class Contract(Closed):
 
     @property
     def task(self) -> Task:
-        """What kind of question the target asks."""
+        """The kind of task that the target sets."""
         column = self.columns[self.target]
         if column.type == "boolean":
             return "binary"
@@ -164,23 +165,7 @@ class Contract(Closed):
 
 
 def read_contract(path: Path = CONTRACT) -> Contract:
-    """Read and check the contract.
-
-    Parameters
-    ----------
-    path : Path
-        The file to read.
-
-    Returns
-    -------
-    Contract
-        The typed contract.
-
-    Raises
-    ------
-    PerennialError
-        If it is missing, is not YAML, or breaks a rule of its own.
-    """
+    """Read and check the contract; the `PerennialError` lists every breach."""
     return parse(Contract, load(path), where=str(path))
 
 

@@ -25,7 +25,7 @@ ROW_GROUP = 131_072
 
 
 def write(path: Path, rows: pa.Table | pd.DataFrame) -> None:
-    """Write rows with fixed options: the same rows, the same bytes."""
+    """Write rows with fixed options: the same rows in the same order give the same bytes."""
     # A frame's index is no column; its Arrow-backed columns are taken as they are.
     table = rows if isinstance(rows, pa.Table) else pa.Table.from_pandas(rows, preserve_index=False)
     pq.write_table(
@@ -43,25 +43,7 @@ def write(path: Path, rows: pa.Table | pd.DataFrame) -> None:
 
 
 def read(path: Path, columns: Sequence[str] | None = None) -> pa.Table:
-    """Read a table.
-
-    Parameters
-    ----------
-    path : Path
-        The file to read.
-    columns : sequence of str, optional
-        Only these.
-
-    Returns
-    -------
-    pyarrow.Table
-        The rows in the file's order.
-
-    Raises
-    ------
-    PerennialError
-        If the file is missing, truncated, no Parquet at all, or lacks one of the columns.
-    """
+    """Read a table, or some of its columns; a `PerennialError` where the file is not whole."""
     try:
         # pq.read_table would import pyarrow.dataset, and that pandas: two seconds.
         with pq.ParquetFile(path) as file:

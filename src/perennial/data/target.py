@@ -11,20 +11,7 @@ from perennial.data.contract import Contract
 
 
 def target_of(table: Any, contract: Contract) -> NDArray[Any]:
-    """Read the target of prepared rows.
-
-    Parameters
-    ----------
-    table : pyarrow.Table
-        Prepared rows, each with a target.
-    contract : Contract
-        Names the target and its classes.
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (rows,): int64 places in `contract.classes`, or float64 values of a regression.
-    """
+    """The target of rows: int64 places in `contract.classes`, or float64 values; shape (rows,)."""
     values = table.column(contract.target)
     if contract.task == "regression":
         return np.asarray(values.cast("float64").to_numpy())

@@ -44,20 +44,10 @@ class Engine(Protocol):
 
 @dataclass(frozen=True)
 class CompiledModel:
-    """What is judged and what is served.
+    """What is evaluated and what is served.
 
-    Attributes
-    ----------
-    preprocessing : Preprocessing
-        Raw columns to matrix.
-    engine : Engine
-        Matrix to scores.
-    decision : Decision
-        Scores to answers.
-    engine_name : str
-        Name of the engine.
-    options : dict
-        What the engine needs beside its files.
+    Raw columns become a matrix by `preprocessing`, scores by `engine`, and answers by `decision`;
+    `options` are what the engine needs beside its files.
     """
 
     preprocessing: Preprocessing
@@ -91,51 +81,13 @@ class CompiledModel:
 
 
 def load(folder: Path, threads: int = 1) -> CompiledModel:
-    """Load a compiled model.
-
-    Parameters
-    ----------
-    folder : Path
-        A folder that `CompiledModel.save` wrote.
-    threads : int
-        Threads that one call may use; the answers do not depend on it.
-
-    Returns
-    -------
-    CompiledModel
-        Ready to answer.
-
-    Raises
-    ------
-    ValueError
-        If the folder was written by a newer version.
-    EngineMissingError
-        If the engine's packages are not installed.
-    """
+    """Load what `CompiledModel.save` wrote; the answers do not depend on `threads`."""
     files = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     return from_files(files, threads)
 
 
 def from_files(files: Mapping[str, bytes], threads: int = 1) -> CompiledModel:
-    """Make a compiled model of the content of its files.
-
-    Parameters
-    ----------
-    files : mapping
-        Content by file name, as `CompiledModel.save` wrote it.
-    threads : int
-        Threads that one call may use; the answers do not depend on it.
-
-    Returns
-    -------
-    CompiledModel
-        Ready to answer.
-
-    Raises
-    ------
-    ValueError
-        If the files were written by a newer version.
-    """
+    """A model of its files' content by name; a ValueError if a newer version wrote them."""
     value = jsonfile.loads(files[FILE])
     if value["format"] > FORMAT:
         raise ValueError(f"{FILE}: format {value['format']} is newer than {FORMAT}")

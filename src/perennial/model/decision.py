@@ -60,15 +60,9 @@ _CURVES: dict[str, type[Any]] = {"sigmoid": Sigmoid, "isotonic": Isotonic}
 class Decision:
     """How scores become answers.
 
-    Attributes
-    ----------
-    classes : list
-        Class of each probability column; the positive one last when there are two. Empty for a
-        regression.
-    threshold : float or None
-        Least probability of the positive class that is answered with it; binary tasks only.
-    calibration : list
-        One curve for a binary task, one a class for a multiclass task, none for no calibration.
+    `classes` are those of the probability columns, the positive one last when there are two, and
+    none for a regression. A binary task answers with the positive class from `threshold` on.
+    `calibration` has one curve for a binary task, one a class for a multiclass task, or none.
     """
 
     classes: list[Any]
@@ -76,35 +70,13 @@ class Decision:
     calibration: tuple[Curve, ...] = ()
 
     def answers(self, scores: Array) -> Array:
-        """Calibrate and round.
-
-        Parameters
-        ----------
-        scores : numpy.ndarray
-            Probabilities, shape (rows, classes), or values, shape (rows,), for a regression.
-
-        Returns
-        -------
-        numpy.ndarray
-            Of the same shape: probabilities to nine decimals, values to thirty bits.
-        """
+        """Calibrate, and round probabilities to nine decimals or values to thirty bits."""
         if not self.classes:
             return _round_bits(scores)
         return np.round(self._calibrated(scores), DECIMALS) + 0.0
 
     def labels(self, answers: Array) -> Array:
-        """Choose a class for each row of answered probabilities.
-
-        Parameters
-        ----------
-        answers : numpy.ndarray
-            What `answers` returned.
-
-        Returns
-        -------
-        numpy.ndarray
-            Classes, shape (rows,); for a regression the values themselves.
-        """
+        """Class of each row of what `answers` returned, (rows,); for a regression the values."""
         if not self.classes:
             return answers
         return np.array(self.classes)[self.codes(answers)]
@@ -161,19 +133,9 @@ def softmax(margins: Array) -> Array:
 
 
 def from_margins(margins: Array) -> Array:
-    """Turn margins into scores that add up to 1, by sigmoid or softmax.
+    """Turn margins, (rows,) or (rows, classes), into scores (rows, classes) that add up to 1.
 
-    They rank as the margins do; probabilities they become by calibration (Platt 1999).
-
-    Parameters
-    ----------
-    margins : numpy.ndarray
-        Shape (rows,) for a binary task, else (rows, classes).
-
-    Returns
-    -------
-    numpy.ndarray
-        Shape (rows, classes).
+    They rank as the margins do; calibration makes probabilities of them (Platt 1999).
     """
     if margins.ndim > 1 and margins.shape[1] > 1:
         return softmax(margins)

@@ -15,37 +15,24 @@ from perennial.model.preprocessing import Preprocessing
 Array = NDArray[Any]
 
 
-#: What a classifier is asked, the best first.
+#: Methods that give a classifier's scores, the best first.
 _METHODS = ("predict_proba", "decision_function")
 
 
 def method_of(estimator: Any, *, is_regression: bool) -> str:
-    """Name the method of an estimator that gives scores; empty if it has none."""
+    """The method of an estimator that gives scores; empty if it has none."""
     if is_regression:
         return "predict"
     return next((method for method in _METHODS if hasattr(estimator, method)), "")
 
 
 def scores_of(estimator: Any, method: str, matrix: Array) -> Array:
-    """Score a matrix with an estimator's own code.
+    """Score a matrix with the method that `method_of` names.
 
-    Parameters
-    ----------
-    estimator : object
-        Fitted.
-    method : str
-        What `method_of` said.
-    matrix : numpy.ndarray
-        Shape (rows, features).
-
-    Returns
-    -------
-    numpy.ndarray
-        Probabilities, or margins brought into 0 to 1, shape (rows, classes); or values, shape
-        (rows,).
+    Probabilities, or margins brought into 0 to 1, (rows, classes); or values, (rows,).
     """
-    found = np.asarray(getattr(estimator, method)(matrix), dtype=np.float64)
-    return from_margins(found) if method == "decision_function" else found
+    scores = np.asarray(getattr(estimator, method)(matrix), dtype=np.float64)
+    return from_margins(scores) if method == "decision_function" else scores
 
 
 class Model:
@@ -86,18 +73,7 @@ class Model:
         self.decision = Decision.from_json(state["decision"])
 
     def scores(self, matrix: Array) -> Array:
-        """Score an encoded matrix with the estimator's own code, uncalibrated.
-
-        Parameters
-        ----------
-        matrix : numpy.ndarray
-            Shape (rows, features), float64.
-
-        Returns
-        -------
-        numpy.ndarray
-            Probabilities, shape (rows, classes), or values, shape (rows,).
-        """
+        """Score an encoded matrix, uncalibrated: (rows, classes) or (rows,)."""
         method = method_of(self.estimator, is_regression=not self.decision.classes)
         return scores_of(self.estimator, method, matrix)
 

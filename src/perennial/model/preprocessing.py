@@ -1,7 +1,7 @@
 """The preprocessing: raw columns to the matrix that an engine takes.
 
-It is data, not code: a list of steps that JSON holds, and that this one interpreter runs, in
-training, in judging and in production. So no skew between them can arise.
+It is data, not code: a list of steps in JSON that this one interpreter runs in training, in
+evaluation and in production. So no skew between them can arise.
 """
 
 from __future__ import annotations
@@ -149,7 +149,7 @@ def _part(when: Array, part: str) -> Array:
     months = when.astype("datetime64[M]")
     years = when.astype("datetime64[Y]")
     minutes = (when - days) // _MINUTE
-    found: dict[str, Callable[[], Array]] = {
+    parts: dict[str, Callable[[], Array]] = {
         "year": lambda: years.astype(np.int64) + 1970,
         "month": lambda: (months - years.astype("datetime64[M]")).astype(np.int64) + 1,
         "day": lambda: (days - months.astype("datetime64[D]")) // _DAY + 1,
@@ -160,7 +160,7 @@ def _part(when: Array, part: str) -> Array:
         "minute": lambda: minutes % 60,
         "minute_of_day": lambda: minutes,
     }
-    return found[part]().astype(np.float64)
+    return parts[part]().astype(np.float64)
 
 
 @dataclass(frozen=True)
@@ -216,7 +216,7 @@ CLIP = 10.0
 
 @dataclass(frozen=True)
 class Standard:
-    """Standardisation of the whole matrix, for models that mind scale."""
+    """Standardisation of the whole matrix, for models that depend on scale."""
 
     mean: list[float]
     scale: list[float]
@@ -232,20 +232,11 @@ class Standard:
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Steps in order, an optional standardisation, and the type that the engine compares in.
+    """Steps in order, one a raw column, then an optional standardisation of the whole matrix.
 
-    Attributes
-    ----------
-    types : dict
-        Contract type of each raw column that the steps read.
-    steps : list
-        One step a raw column.
-    standard : Standard or None
-        Applied to the finished matrix.
-    dtype : str
-        ``float32`` where the model compares in it: values are cast before they are compared.
-    finite : bool
-        Whether a value that is infinite in `dtype` is refused, as the fitted model refuses it.
+    `types` has the contract type of each raw column. `dtype` is ``float32`` where the engine
+    compares in it: values are cast before they are compared. With `finite`, a value that is
+    infinite in `dtype` is refused, as the fitted model refuses it.
     """
 
     types: dict[str, str]
@@ -265,40 +256,13 @@ class Preprocessing:
         return [step.column for step in self.steps for _ in step.names]
 
     def encode(self, columns: Columns) -> Array:
-        """Run the steps.
-
-        Parameters
-        ----------
-        columns : dict
-            Numpy columns by name, as `perennial.model.columns` makes them.
-
-        Returns
-        -------
-        numpy.ndarray
-            The matrix, shape (rows, len(names)), float64, C order.
-        """
+        """Run the steps on numpy columns: a float64 matrix (rows, len(names)), in C order."""
         parts = [step.apply(columns[step.column]) for step in self.steps]
         matrix = np.concatenate(parts, axis=1)
         return matrix if self.standard is None else self.standard.apply(matrix)
 
     def cast(self, matrix: Array) -> Array:
-        """Round the matrix to what the engine compares in, and refuse what it refuses.
-
-        Parameters
-        ----------
-        matrix : numpy.ndarray
-            Shape (rows, columns), float64.
-
-        Returns
-        -------
-        numpy.ndarray
-            Of the same shape, in `dtype`.
-
-        Raises
-        ------
-        Refused
-            If a value is infinite in `dtype` and `finite` is set.
-        """
+        """Round the matrix to what the engine compares in, and refuse what it refuses."""
         with np.errstate(over="ignore"):
             cast = np.ascontiguousarray(matrix, dtype=self.dtype)
         if self.finite and np.isinf(cast).any():

@@ -26,26 +26,14 @@ _MOMENTS = frozenset(f"timestamp[{unit}]" for unit in ("s", "ms", "us", "ns"))
 
 @dataclass(frozen=True)
 class ContractType:
-    """One type of the contract.
-
-    Attributes
-    ----------
-    meaning : str
-        What one value is, in words.
-    numpy : str
-        Type of a numpy column.
-    arrow : str
-        Alias of the Arrow type.
-    taken_from : frozenset of str
-        Arrow types whose every value is one of this type.
-    is_quantity : bool
-        Whether values have a size, so that they can be cut into ranges.
-    """
+    """One type of the contract: what a value is in words, and its type in numpy and in Arrow."""
 
     meaning: str
     numpy: str
     arrow: str
+    #: Arrow types whose every value is one of this type.
     taken_from: frozenset[str]
+    #: Whether values have a size, so that they can be cut into ranges.
     is_quantity: bool = False
 
     @property

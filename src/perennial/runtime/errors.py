@@ -6,16 +6,7 @@ from collections.abc import Iterable
 
 
 class PerennialError(Exception):
-    """A fault in what the user gave, said as what, where and how to correct it.
-
-    Parameters
-    ----------
-    what : str
-        What is wrong, as a sentence.
-    where : str, optional
-        The file, key, row or column that it is wrong in.
-    hint : str, optional
-        What to do about it.
+    """A fault in what the user gave: what is wrong, where, and a hint how to correct it.
 
     Examples
     --------
@@ -36,16 +27,5 @@ class PerennialError(Exception):
 
 
 def listed(breaches: Iterable[str]) -> str:
-    """Join several findings into the indented list that messages use.
-
-    Parameters
-    ----------
-    breaches : iterable of str
-        One finding each.
-
-    Returns
-    -------
-    str
-        The findings, each on a line of its own.
-    """
+    """Join several sentences into the indented list that messages use."""
     return "".join(f"\n  - {breach}" for breach in breaches)

@@ -12,25 +12,7 @@ DECIMALS = 6
 
 
 def rounded(value: Any, decimals: int = DECIMALS) -> Any:
-    """Round every float inside a JSON value, and turn ``-0.0`` into ``0.0``.
-
-    Parameters
-    ----------
-    value : object
-        Anything that JSON can hold.
-    decimals : int
-        Decimals to keep.
-
-    Returns
-    -------
-    object
-        The value with its floats rounded.
-
-    Raises
-    ------
-    ValueError
-        If a float is NaN or infinite: a figure that could not be computed is an error.
-    """
+    """Round every float inside a JSON value; -0.0 becomes 0.0, and NaN or infinity a ValueError."""
     if isinstance(value, float):
         if not math.isfinite(value):
             raise ValueError(f"{value} is not a figure that JSON can hold")
@@ -43,73 +25,24 @@ def rounded(value: Any, decimals: int = DECIMALS) -> Any:
 
 
 def dumps(value: Any) -> str:
-    """Serialise a JSON value canonically.
-
-    Parameters
-    ----------
-    value : object
-        Anything that JSON can hold; floats are written in full.
-
-    Returns
-    -------
-    str
-        Text that ends in a newline.
-    """
+    """Serialise a JSON value canonically, floats in full, with a newline at the end."""
     text = json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
     return text + "\n"
 
 
 def write(path: Path, value: Any, *, decimals: int | None = None) -> None:
-    """Write a JSON value canonically.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write.
-    value : object
-        Anything that JSON can hold.
-    decimals : int, optional
-        Round floats to so many decimals first; in full by default.
-    """
+    """Write a JSON value canonically, its floats rounded where `decimals` is given."""
     value = value if decimals is None else rounded(value, decimals)
     path.write_text(dumps(value), encoding="utf-8", newline="\n")
 
 
 def read(path: Path) -> Any:
-    """Read a JSON file.
-
-    Parameters
-    ----------
-    path : Path
-        The file to read.
-
-    Returns
-    -------
-    object
-        Its value.
-    """
+    """Read a JSON file."""
     return loads(path.read_bytes())
 
 
 def loads(content: bytes) -> Any:
-    """Read the content of a JSON file.
-
-    Parameters
-    ----------
-    content : bytes
-        UTF-8.
-
-    Returns
-    -------
-    object
-        Its value.
-
-    Raises
-    ------
-    ValueError
-        If it is not JSON as RFC 8259 has it, names a key twice, or nests more deeply than Python
-        can follow.
-    """
+    """Read UTF-8 JSON; a ValueError if it breaks RFC 8259, repeats a key or nests too deeply."""
     try:
         return json.loads(
             content.decode("utf-8"), object_pairs_hook=_object, parse_constant=_refuse

@@ -31,7 +31,7 @@ class Progress:
             print(_CLEAR, end="", file=sys.stderr, flush=True)
 
     def begin(self, step: str) -> None:
-        """Say which step begins."""
+        """Report which step begins."""
         self._step = step
         if self._is_terminal:
             self._rewrite()
@@ -39,7 +39,7 @@ class Progress:
             print(f"{self._title}: {step}", file=sys.stderr, flush=True)
 
     def end(self) -> None:
-        """Say that a step has ended."""
+        """Count a step as done."""
         self._done += 1
         if self._is_terminal:
             self._rewrite()

@@ -12,28 +12,18 @@ from pathlib import Path
 
 @contextmanager
 def publishing(path: Path) -> Iterator[Path]:
-    """Yield a place to write in, and rename it to `path` when the block ends well.
+    """Yield a path for a new file or folder, and rename it to `path` when the block ends well.
 
-    The place lies beside `path`, so that the rename stays inside one file system. What a killed run
-    left there is removed first; after an exception nothing is left. The place bears the number of
-    this process: a run that outlived its killed `dvc repro` finds its place gone and fails, rather
-    than publish what another run is still writing.
-
-    Parameters
-    ----------
-    path : Path
-        The file or folder that is to appear.
-
-    Yields
-    ------
-    Path
-        A path that does not exist yet; the block makes a file or a folder of it.
+    The new path is beside `path`, so that the rename stays inside one file system. What a killed
+    run left there is removed first; after an exception nothing is left. The new path's name has the
+    number of this process: a run that outlived its killed `dvc repro` fails for want of its file,
+    rather than publish what another run is still writing.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    left_behind = re.compile(rf"\.{re.escape(path.name)}\.\d+\.(new|old)\.partial")
-    for place in list(path.parent.iterdir()):
-        if left_behind.fullmatch(place.name):
-            _remove(place)
+    leftover = re.compile(rf"\.{re.escape(path.name)}\.\d+\.(new|old)\.partial")
+    for entry in list(path.parent.iterdir()):
+        if leftover.fullmatch(entry.name):
+            _remove(entry)
     new, old = (path.parent / f".{path.name}.{os.getpid()}.{age}.partial" for age in ("new", "old"))
     try:
         yield new
@@ -45,18 +35,7 @@ def publishing(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def publishing_all(*paths: Path) -> Iterator[list[Path]]:
-    """Publish several outputs together: none is renamed unless all were written.
-
-    Parameters
-    ----------
-    *paths : Path
-        The files or folders that are to appear.
-
-    Yields
-    ------
-    list of Path
-        A place to write in for each path, in order.
-    """
+    """Publish several outputs together, in order: none is renamed unless all were written."""
     with ExitStack() as stack:
         yield [stack.enter_context(publishing(path)) for path in paths]
 

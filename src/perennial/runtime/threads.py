@@ -17,25 +17,13 @@ def thread_count() -> int:
     """Threads to compute with: OMP_NUM_THREADS if it is set, else a thread a core.
 
     No output depends on it.
-
-    Returns
-    -------
-    int
-        One or more.
     """
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    return int(asked) if asked.isdigit() and int(asked) > 0 else cores()
+    setting = os.environ.get("OMP_NUM_THREADS", "")
+    return int(setting) if setting.isdigit() and int(setting) > 0 else cores()
 
 
 def is_busy() -> bool:
-    """Tell whether something else wants this machine's cores.
-
-    Returns
-    -------
-    bool
-        Whether another thread is running at this moment, or as many as there are cores were in the
-        last minute; true where the system does not say.
-    """
+    """Whether another thread runs now, or the last minute's load filled the cores."""
     try:
         # The fourth field of proc(5)'s loadavg: runnable entities, this thread among them.
         average, _, _, running, _ = Path("/proc/loadavg").read_text().split()

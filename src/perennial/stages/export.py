@@ -9,29 +9,24 @@ from typing import Any
 
 import pyarrow as pa
 
-from perennial.bundle import fresh_process as fresh
+from perennial.bundle import fresh_process
 from perennial.bundle.bundle import COMPILED, Bundle
 from perennial.bundle.card import model_card
 from perennial.bundle.manifest import FORMAT, sha256
 from perennial.bundle.manifest import write as write_manifest
 from perennial.bundle.reference import distribution, raw_values, reference_sample, typical
 from perennial.data import parquet
-from perennial.data.contract import CONTRACT, Contract, read_contract
+from perennial.data.contract import Contract, read_contract
 from perennial.model import compiled as compiled_model
 from perennial.model.columns import Columns, evenly_spaced, from_arrow
 from perennial.model.compiled import CompiledModel
 from perennial.model.engines.registry import ENGINES
+from perennial.params import paths
 from perennial.params.build import BuildParams, read_params
 from perennial.runtime import jsonfile
 from perennial.runtime.environment import LOCK, pinned
 from perennial.runtime.errors import PerennialError
 from perennial.runtime.publishing import publishing
-
-MODEL = Path("models/compiled")
-PREPARED = Path("data/prepared")
-SCORED = Path("data/scored/test.parquet")
-METRICS = Path("metrics")
-BUNDLE = Path("models/bundle")
 
 #: Packages that the answers depend on, named in the manifest with the versions of the lock.
 #: The engine's own come to these.
@@ -40,7 +35,7 @@ PACKAGES = ("lightgbm", "numpy", "scikit-learn", "scipy", "xgboost-cpu")
 
 @dataclass(frozen=True)
 class Facts:
-    """What the bundle is packed from."""
+    """What the bundle is packed from; `data` has the SHA-256 of what the model was made from."""
 
     contract: Contract
     params: BuildParams
@@ -52,25 +47,25 @@ class Facts:
 
 
 def main() -> None:
-    """Read what the other stages made, pack the bundle, try it, and publish it."""
+    """Read what the other stages made, pack the bundle, try it in a fresh process, publish it."""
     facts = read_facts()
     engine = facts.model.engine_name
-    with publishing(BUNDLE) as folder, fresh.start(folder, engine) as process:
+    with publishing(paths.BUNDLE) as folder, fresh_process.start(folder, engine) as process:
         (folder / COMPILED).mkdir(parents=True)
-        for path in sorted(MODEL.iterdir()):
+        for path in sorted(paths.COMPILED.iterdir()):
             shutil.copyfile(path, folder / COMPILED / path.name)
         pack(folder, facts)
-        failure = fresh.ask_samples(process)
+        failure = fresh_process.ask_samples(process)
         if failure is not None:
             raise PerennialError(
                 f"a fresh process could not use the bundle: {failure}",
-                where=str(BUNDLE),
+                where=str(paths.BUNDLE),
                 hint="nothing was exported; if the model is a common one, report this",
             )
     samples = min(facts.params.export.samples, facts.scored.num_rows)
-    size = sum(path.stat().st_size for path in BUNDLE.rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in paths.BUNDLE.rglob("*") if path.is_file())
     print(
-        f"export: {BUNDLE}, {size / 1e6:.1f} MB, engine {engine}; "
+        f"export: {paths.BUNDLE}, {size / 1e6:.1f} MB, engine {engine}; "
         f"{samples} samples answered in a fresh process"
     )
 
@@ -79,63 +74,33 @@ def read_facts() -> Facts:
     """Read the contract, the parameters, and the outputs of the other stages."""
     contract = read_contract()
     types = {name: contract.columns[name].type for name in contract.features}
-    names = ("train", "validation", "test")
-    prepared = {f"{name}.parquet": PREPARED / f"{name}.parquet" for name in names}
+    reports = {"data": paths.DATA_METRICS, "train": paths.TRAIN_METRICS, "card": paths.CARD_METRICS}
     return Facts(
         contract=contract,
         params=read_params(),
-        model=compiled_model.load(MODEL),
-        test=from_arrow(parquet.read(PREPARED / "test.parquet", list(types)), dict(types)),
-        scored=parquet.read(SCORED),
-        reports={
-            name: jsonfile.read(METRICS / f"{name}.json") for name in ("data", "train", "card")
-        },
-        data={
-            CONTRACT.name: sha256(CONTRACT),
-            **{name: sha256(path) for name, path in prepared.items()},
-        },
+        model=compiled_model.load(paths.COMPILED),
+        test=from_arrow(parquet.read(paths.TEST, list(types)), dict(types)),
+        scored=parquet.read(paths.SCORED),
+        reports={name: jsonfile.read(path) for name, path in reports.items()},
+        data={path.name: sha256(path) for path in (paths.CONTRACT, *paths.SPLITS.values())},
     )
 
 
 def pack(folder: Path, facts: Facts) -> None:
-    """Write all but the compiled model into a bundle's folder, the manifest last.
-
-    Parameters
-    ----------
-    folder : Path
-        Holds the compiled model.
-    facts : Facts
-        What to pack.
-    """
+    """Write all but the compiled model into a bundle's folder, the manifest last."""
     manifest = describe(facts)
     samples = sample_cases(Bundle(manifest, facts.model), facts)
     jsonfile.write(folder / "sample.json", {"cases": samples})
     jsonfile.write(folder / "reference.json", reference(facts))
     jsonfile.write(folder / "distributions.json", distributions(facts))
     reports = facts.reports
-    card = model_card(
-        manifest,
-        reports["card"],
-        reports["data"],
-        reports["train"],
-    )
+    card = model_card(manifest, reports["card"], reports["data"], reports["train"])
     (folder / "MODEL_CARD.md").write_text(card, encoding="utf-8", newline="\n")
     write_manifest(folder, manifest)
 
 
 def describe(facts: Facts) -> dict[str, Any]:
-    """Describe the bundle: its manifest, but for the digests of its files and of itself.
-
-    Parameters
-    ----------
-    facts : Facts
-        What to describe.
-
-    Returns
-    -------
-    dict
-        A JSON value.
-    """
+    """The bundle's manifest, without the digests of its files and of itself."""
     contract, decision = facts.contract, facts.model.decision
     versions = dict(pinned(LOCK.read_text(encoding="utf-8")))
     packages = (*PACKAGES, *ENGINES[facts.model.engine_name].packages)
@@ -160,9 +125,10 @@ def describe(facts: Facts) -> dict[str, Any]:
 
 def _engine(model: CompiledModel) -> dict[str, Any]:
     name = model.engine_name
-    found: dict[str, Any] = {"engine": name, "requires": ENGINES[name].requires}
     # What skops may build, and what of it a person had to confirm.
-    return found | {key: model.options[key] for key in ("types", "trusted") if key in model.options}
+    options = model.options
+    types: dict[str, Any] = {key: options[key] for key in ("types", "trusted") if key in options}
+    return {"engine": name, "requires": ENGINES[name].requires, **types}
 
 
 def _open_types(contract: Contract) -> dict[str, str]:
@@ -174,21 +140,9 @@ def _open_types(contract: Contract) -> dict[str, str]:
 
 
 def sample_cases(bundle: Bundle, facts: Facts) -> list[dict[str, Any]]:
-    """Choose test rows as requests, and answer them.
+    """Test rows as requests, each with the bundle's response.
 
-    A sensitive column is asked with its typical value: nobody's own one enters the bundle.
-
-    Parameters
-    ----------
-    bundle : Bundle
-        Answers them.
-    facts : Facts
-        Holds the test rows.
-
-    Returns
-    -------
-    list of dict
-        `request` and `response` each.
+    A sensitive column has its typical value in every request: no row's own one enters the bundle.
     """
     contract = facts.contract
     rows = evenly_spaced(facts.scored.num_rows, facts.params.export.samples)
@@ -213,22 +167,11 @@ def _answers(facts: Facts) -> dict[str, list[Any]]:
 
 
 def reference(facts: Facts) -> dict[str, Any]:
-    """Sample the test rows and their answers, without sensitive columns.
-
-    Parameters
-    ----------
-    facts : Facts
-        Holds the test rows.
-
-    Returns
-    -------
-    dict
-        `columns`: raw values by feature; `answers`: by column of the scored table.
-    """
-    wanted = facts.params.export.reference_rows
-    rows = evenly_spaced(facts.scored.num_rows, wanted)
+    """A sample of the test rows and of their answers, without sensitive columns."""
+    count = facts.params.export.reference_rows
+    rows = evenly_spaced(facts.scored.num_rows, count)
     return {
-        "columns": reference_sample(facts.test, _open_types(facts.contract), wanted),
+        "columns": reference_sample(facts.test, _open_types(facts.contract), count),
         "answers": {
             name: [values[row] for row in rows] for name, values in _answers(facts).items()
         },
@@ -236,18 +179,7 @@ def reference(facts: Facts) -> dict[str, Any]:
 
 
 def distributions(facts: Facts) -> dict[str, Any]:
-    """Describe the test rows and their answers, without sensitive columns.
-
-    Parameters
-    ----------
-    facts : Facts
-        Holds the test rows.
-
-    Returns
-    -------
-    dict
-        `columns` and `answers`: a distribution by name.
-    """
+    """The distribution of each column of the test rows and of the answers, but sensitive ones."""
     types = _open_types(facts.contract)
     kinds = {
         name: "number" if facts.scored.schema.field(name).type == pa.float64() else "category"

@@ -1,4 +1,4 @@
-"""What every stage does around its work: check the ground, tell faults, keep time."""
+"""What every stage does around its work: check versions and parameters, report errors, log."""
 
 from __future__ import annotations
 
@@ -28,48 +28,38 @@ _RESTORE = (
 
 
 def run(name: str) -> int:
-    """Run a stage in the current folder.
+    """Run a stage, a module of `perennial.stages` with a ``main()``, in the current folder.
 
-    Parameters
-    ----------
-    name : str
-        The stage: a module of `perennial.stages` with a ``main()``.
-
-    Returns
-    -------
-    int
-        The process's exit code: 0 done, 1 refused or failed, 130 interrupted.
+    The exit code is 0 if it is done, 1 if it was refused or failed, 130 if it was interrupted.
     """
     signal.signal(signal.SIGTERM, _interrupt)
     started = time.perf_counter()
-    _set_up_libraries(spin=not is_busy())
+    _set_waiting_policy()
     try:
         refuse_other_versions()
         read_params()
         main: Callable[[], None] = importlib.import_module(f"perennial.stages.{name}").main
         main()
     except PerennialError as error:
-        return _tell(name, str(error))
+        return _report(name, str(error))
     except KeyboardInterrupt:
-        _tell(name, "interrupted; nothing half-written was left")
+        _report(name, "interrupted; nothing half-written was left")
         return 130
     except OSError as error:
-        return _tell(name, str(_told(error)))
+        return _report(name, str(_as_perennial(error)))
     except Exception:
-        # A fault of ours: Python tells it in full.
+        # Our own mistake: Python prints the traceback.
         print(f"{name}: an unexpected fault\n{_RESTORE}", file=sys.stderr)
         raise
     _log(name, time.perf_counter() - started)
     return 0
 
 
-def _set_up_libraries(*, spin: bool) -> None:
-    # Before any of them is imported. Threads that spin while they wait halve a fit's time on a
-    # quiet machine, and triple it where something else wants the cores.
-    if not spin:
+def _set_waiting_policy() -> None:
+    # Before any library that reads it is imported. Threads that spin while they wait halve the
+    # time of a fit on a quiet machine, and triple it where another process needs the cores.
+    if is_busy():
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # Arrow's own allocator keeps what is freed, at the price of a fifth of prepare's peak.
-    os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 
 def _interrupt(*_: object) -> None:
@@ -77,12 +67,12 @@ def _interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _tell(name: str, message: str) -> int:
+def _report(name: str, message: str) -> int:
     print(f"{name}: {message}\n{_RESTORE}", file=sys.stderr)
     return 1
 
 
-def _told(error: OSError) -> PerennialError:
+def _as_perennial(error: OSError) -> PerennialError:
     hint = {
         errno.ENOSPC: "free some space, then run it again",
         errno.EDQUOT: "free some space, then run it again",

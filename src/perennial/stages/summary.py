@@ -4,33 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
+from perennial.params.paths import BUNDLE, TEST_METRICS
 from perennial.runtime import jsonfile
-
-METRICS = Path("metrics/evaluate.json")
-BUNDLE = Path("models/bundle")
 
 #: Metrics shown; the rest are in the file.
 SHOWN = 4
 
 
 def summary(metrics: dict[str, Any], name: str) -> str:
-    """Put the headline into words.
-
-    Parameters
-    ----------
-    metrics : dict
-        The content of `metrics/evaluate.json`.
-    name : str
-        The model's name.
-
-    Returns
-    -------
-    str
-        Several lines, for a terminal.
-    """
+    """The headline of `metrics/evaluate.json`, and what to run next: lines for a terminal."""
     return "\n".join(["", f"{name} on its test rows:", "", *_figures(metrics), "", *_next()])
 
 
@@ -49,7 +33,9 @@ def _next() -> list[str]:
     return [
         f"The model to serve:  {BUNDLE} (its card: {BUNDLE / 'MODEL_CARD.md'})",
         "For what follows:    . .venv/bin/activate",
-        "All figures:         dvc metrics show",
+        "Validation figures:  dvc metrics show",
+        f"Test figures:        dvc metrics diff main --targets {TEST_METRICS}",
+        "Is a change real?    perennial compare",
         "Plots:               dvc plots show",
         "Try another value:   dvc exp run --set-param train.params.learning_rate=0.05",
         "                     dvc metrics diff",
@@ -57,16 +43,10 @@ def _next() -> list[str]:
 
 
 def main() -> int:
-    """Print the summary of the run in the current folder.
-
-    Returns
-    -------
-    int
-        0, or 1 where nothing has been run.
-    """
+    """Print the summary of the run in the current folder; 1 where nothing has been run."""
     try:
         name = jsonfile.read(BUNDLE / "manifest.json")["name"]
-        print(summary(jsonfile.read(METRICS), name))
+        print(summary(jsonfile.read(TEST_METRICS), name))
     except FileNotFoundError as error:
         print(f"{error.filename} is missing: run `make repro` first", file=sys.stderr)
         return 1

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from perennial.bundle.fresh_process import SHUT_OUT
+from perennial.bundle.fresh_process import BLOCKED
 from perennial.model import engines
 from perennial.model.compiled import engine_type
 from perennial.model.engines.registry import ENGINES, EngineEntry
@@ -43,7 +43,7 @@ def test_its_requirements_are_locked(entry: EngineEntry) -> None:
 
 @each_engine
 def test_the_fresh_process_lets_in_only_what_it_else_shuts_out(entry: EngineEntry) -> None:
-    assert entry.training_imports <= set(SHUT_OUT)
+    assert entry.training_imports <= set(BLOCKED)
 
 
 def test_the_reference_lists_each_with_its_requirements() -> None:
