@@ -27,7 +27,7 @@ resolve-lock: build-environment  ## In a merge: compute dvc.lock and metrics/, w
 	@$(IN_VENV) python scripts/resolve_lock.py
 
 test: environment  ## Run the tests
-	@$(IN_VENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
+	@$(IN_VENV) python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 check: environment  ## Lint, types, import contracts, CI's files, deps in dvc.yaml, and the locks
 	@$(IN_VENV) ruff check

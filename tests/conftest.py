@@ -22,6 +22,9 @@ import pytest
 REPOSITORY = Path(__file__).parents[1]
 STAGES = ("collect", "prepare", "train", "evaluate", "export")
 
+#: Fixtures of projects: tests that use one start processes, and take longest.
+PROJECTS = {"empty_project", "new_iris", "cancer", "diabetes"}
+
 #: Folders whose every file is an output of a stage.
 OUTPUTS = ("data/raw", "data/prepared", "data/scored", "models", "metrics")
 
@@ -45,6 +48,17 @@ OUTPUTS_OF = {
 _OWN = ("PYTHONPATH", "PYTHONHASHSEED", "OMP_NUM_THREADS", "TZ", "LC_ALL", "DVC_", "GIT_")
 
 
+def pytest_configure() -> None:
+    """Processes that tests start run this tree's code, whichever tree the environment installed."""
+    os.environ["PYTHONPATH"] = str(REPOSITORY / "src")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files that run projects first: started last, one would keep a single worker busy."""
+    slow = {item.path for item in items if PROJECTS & {*getattr(item, "fixturenames", ())}}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @dataclass
 class Project:
     """A checkout of its own, with a command line."""
@@ -55,7 +69,10 @@ class Project:
     def environment(self, **changes: str) -> dict[str, str]:
         """The caller's, without what would change results, and with this Python first on PATH."""
         kept = {key: text for key, text in os.environ.items() if not key.startswith(_OWN)}
+        own_source = self.root / "src"
+        source = own_source if own_source.is_dir() else REPOSITORY / "src"
         own = {
+            "PYTHONPATH": str(source),
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]),
             "COLUMNS": "120",
             "DVC_NO_ANALYTICS": "1",

@@ -130,17 +130,6 @@ def torn(project: Project, whole: dict[str, str]) -> list[str]:
     return torn_files
 
 
-def killed_after(project: Project, stage: str, seconds: float) -> bool:
-    """Kill a stage and what it has started after a time, if it still runs then."""
-    process = project.start("python", "src", stage)
-    try:
-        process.communicate(timeout=seconds)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-    return process.returncode == -signal.SIGKILL
-
-
 def test_a_disk_that_fills_up_under_dvc_spoils_nothing(
     iris: Project, small_disk: Path, fill: Any, tmp_path: Path
 ) -> None:

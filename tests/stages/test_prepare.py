@@ -118,7 +118,8 @@ class Project:
 
     def start(self, **environment: str) -> subprocess.CompletedProcess[str]:
         """Start the stage as DVC does, from a copy of the source."""
-        shutil.copytree(ROOT / "src", self.folder / "src", dirs_exist_ok=True)
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "src", self.folder / "src", ignore=ignored, dirs_exist_ok=True)
         return subprocess.run(
             [sys.executable, "src", "prepare"],
             cwd=self.folder,
