@@ -37,6 +37,6 @@ def test_a_value_has_the_type_that_the_table_names_in_every_library(name: str) -
         from_arrow(pa.table({"x": arrow}), {"x": name}),
     ):
         assert columns["x"].dtype == np.dtype(kind.numpy)
-    series = pd.Series([ONE[name], None], dtype=kind.pandas)
+    series = pd.Series([ONE[name], None], dtype=pd.ArrowDtype(arrow.type))
     assert series.isna().tolist() == [False, True]
-    assert pa.array(series).cast(arrow.type).equals(arrow)
+    assert pa.array(series).equals(arrow)

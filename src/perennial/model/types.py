@@ -1,18 +1,19 @@
 """The contract's six types: what each is in words, in numpy, in Arrow and in pandas.
 
-========  =======================  ==============  =============  ===========================
-Type      Values                   numpy           Arrow          pandas
-========  =======================  ==============  =============  ===========================
-category  texts, few of them       object (str)    string         string[pyarrow]
-text      texts                    object (str)    string         string[pyarrow]
-number    numbers; NaN is missing  float64         double         double[pyarrow]
-integer   whole numbers            float64         int64          int64[pyarrow]
-boolean   true and false           float64         bool           bool[pyarrow]
-datetime  moments without a zone   datetime64[us]  timestamp[us]  timestamp[us][pyarrow]
-========  =======================  ==============  =============  ===========================
+========  =======================  ==============  =============
+Type      Values                   numpy           Arrow
+========  =======================  ==============  =============
+category  texts, few of them       object (str)    string
+text      texts                    object (str)    string
+number    numbers; NaN is missing  float64         double
+integer   whole numbers            float64         int64
+boolean   true and false           float64         bool
+datetime  moments without a zone   datetime64[us]  timestamp[us]
+========  =======================  ==============  =============
 
-In numpy a missing value is None, NaN or NaT, and a whole number is exact to 2^53; in Arrow and in
-pandas a missing value is null, and a whole number is exact.
+A pandas column is `pandas.ArrowDtype` of the Arrow type. In numpy a missing value is None, NaN or
+NaT, and a whole number is exact to 2^53; in Arrow and in pandas a missing value is null, and a whole
+number is exact.
 """
 
 from __future__ import annotations
@@ -35,11 +36,6 @@ class ContractType:
     taken_from: frozenset[str]
     #: Whether values have a size, so that they can be cut into ranges.
     is_quantity: bool = False
-
-    @property
-    def pandas(self) -> str:
-        """Type of a pandas column."""
-        return f"{self.arrow}[pyarrow]"
 
 
 TYPES: dict[str, ContractType] = {
