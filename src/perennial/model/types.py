@@ -12,8 +12,8 @@ datetime  moments without a zone   datetime64[us]  timestamp[us]
 ========  =======================  ==============  =============
 
 A pandas column is `pandas.ArrowDtype` of the Arrow type. In numpy a missing value is None, NaN or
-NaT, and a whole number is exact to 2^53; in Arrow and in pandas a missing value is null, and a whole
-number is exact.
+NaT, and a whole number is exact to 2^53; in Arrow and in pandas a missing value is null, and a
+whole number is exact.
 """
 
 from __future__ import annotations
