@@ -30,7 +30,7 @@ def pair(task: Any) -> tuple[Scorer, Scorer]:
     target = CODES % classes
     weights = [np.eye(classes)[target] * lead + RNG.random((ROWS, classes)) for lead in (2.0, 0.0)]
     answers = [weight / weight.sum(axis=1, keepdims=True) for weight in weights]
-    first, second = (scorer_of(task, target, answer, 0.5) for answer in answers)
+    first, second = (scorer_of(task, target, answer, 0.4) for answer in answers)
     return first, second
 
 
