@@ -227,6 +227,7 @@ def bring_orders(project: Project) -> None:
         if block.language == "yaml"
     )
     project.write("data/contract.yaml", contract)
+    change_params(project, "collect: null")
     change_params(project, params)
     for month in (1, 2, 3):
         orders = "".join(f"{order(month, number)}\n" for number in range(300))
