@@ -197,7 +197,7 @@ def job(request: pytest.FixtureRequest) -> Job:
 
 class TestComment:
     def test_is_made_once_and_then_updated_in_place(self, job: Job, server: Host) -> None:
-        assert "made" in job.run()
+        assert "created" in job.run()
         (job.folder / "report.md").write_text("## Worse\n")
         assert "updated" in job.run()
         assert server.comments == [{"author": "reviewer", "body": f"{MARKER}\n## Worse\n"}]
@@ -312,7 +312,7 @@ class TestTrouble:
     @pytest.mark.parametrize("status", [429, 500, 502, 403])
     def test_a_busy_host_is_asked_again(self, job: Job, server: Host, status: int) -> None:
         server.trouble = [(status, {"Retry-After": "0"}, "busy")] * 3
-        assert "made" in job.run()
+        assert "created" in job.run()
         assert len(server.comments) == 1
 
     def test_a_comment_that_was_made_before_the_failure_is_not_made_twice(
