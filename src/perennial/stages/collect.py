@@ -14,6 +14,7 @@ import pyarrow as pa
 
 from perennial.data import parquet
 from perennial.data.contract import CONTRACT, Contract, read_contract
+from perennial.params import paths
 from perennial.params.build import read_params
 from perennial.params.collect import Collect
 from perennial.runtime.publishing import publishing
@@ -23,7 +24,7 @@ from perennial.sources.reading.conform import conform
 from perennial.sources.reading.order import canonical
 from perennial.sources.reading.origin import Origin
 
-RAW = Path("data/raw")
+RAW = paths.RAW
 
 
 def main() -> None:

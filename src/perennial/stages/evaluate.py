@@ -32,6 +32,7 @@ from perennial.evaluation.slices import slices
 from perennial.model import compiled as compiled_model
 from perennial.model.columns import Columns, from_arrow, missing_in
 from perennial.model.compiled import CompiledModel
+from perennial.params import paths
 from perennial.params.build import BuildParams, read_params
 from perennial.params.evaluate import Evaluate
 from perennial.runtime import jsonfile
@@ -41,17 +42,17 @@ from perennial.runtime.threads import thread_count
 
 Array = NDArray[Any]
 
-COMPILED = Path("models/compiled")
-BASELINE = Path("models/baseline")
-VALIDATION = Path("data/prepared/validation.parquet")
-TEST = Path("data/prepared/test.parquet")
+COMPILED = paths.COMPILED
+BASELINE = paths.BASELINE
+VALIDATION = paths.VALIDATION
+TEST = paths.TEST
 OUTPUTS = (
-    Path("data/scored/test.parquet"),
-    Path("metrics/evaluate.json"),
-    Path("metrics/validation.json"),
-    Path("metrics/slices.json"),
-    Path("metrics/card.json"),
-    Path("metrics/plots"),
+    paths.SCORED,
+    paths.TEST_METRICS,
+    paths.VALIDATION_METRICS,
+    paths.SLICE_METRICS,
+    paths.CARD_METRICS,
+    paths.PLOTS,
 )
 
 #: Metrics that only `detail` holds, so that the table of `dvc metrics show` fits a terminal.

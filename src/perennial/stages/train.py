@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -39,6 +38,7 @@ from perennial.model.decision import Decision
 from perennial.model.engines.treelite import TreeliteEngine
 from perennial.model.fitted import Model, method_of
 from perennial.model.preprocessing import Category, Preprocessing
+from perennial.params import paths
 from perennial.params.build import BuildParams, read_params
 from perennial.params.train import Train
 from perennial.runtime import jsonfile
@@ -49,13 +49,13 @@ from perennial.runtime.threads import thread_count
 
 Array = NDArray[Any]
 
-TRAIN = Path("data/prepared/train.parquet")
-VALIDATION = Path("data/prepared/validation.parquet")
+TRAIN = paths.TRAIN
+VALIDATION = paths.VALIDATION
 OUTPUTS = (
-    Path("models/model.joblib"),
-    Path("models/compiled"),
-    Path("models/baseline"),
-    Path("metrics/train.json"),
+    paths.FITTED,
+    paths.COMPILED,
+    paths.BASELINE,
+    paths.TRAIN_METRICS,
 )
 
 
