@@ -19,10 +19,10 @@ def test_help_lists_every_command(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as ended:
         cli.main(["--help"])
     assert ended.value.code == 0
-    told = capsys.readouterr().out
+    message = capsys.readouterr().out
     for name, (_, line) in cli.COMMANDS.items():
-        assert name in told
-        assert line in told
+        assert name in message
+        assert line in message
 
 
 @pytest.mark.parametrize("name", cli.COMMANDS)
@@ -32,9 +32,9 @@ def test_every_command_explains_itself_with_examples(
     with pytest.raises(SystemExit) as ended:
         cli.main([name, "--help"])
     assert ended.value.code == 0
-    told = capsys.readouterr().out
+    message = capsys.readouterr().out
     for part in ("examples:", f"perennial {name}", "exit codes:", "--json"):
-        assert part in told
+        assert part in message
 
 
 @pytest.mark.parametrize("argv", [[], ["lnd"], ["land", "--nonsense"], ["land"]])
@@ -45,7 +45,7 @@ def test_a_slip_exits_with_2(argv: list[str], capsys: pytest.CaptureFixture[str]
     assert "usage: perennial" in capsys.readouterr().err
 
 
-def test_a_fault_is_told_on_stderr_without_traceback(
+def test_a_fault_is_reported_on_stderr_without_traceback(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -56,11 +56,14 @@ def test_a_fault_is_told_on_stderr_without_traceback(
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "message"),
     [(DvcException("no cache\nhere"), "DVC: no cache here"), (KeyError("x"), "KeyError: 'x'")],
 )
 def test_a_fault_of_another_is_no_answer(
-    fault: Exception, told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    fault: Exception,
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """Python ends a program that fails with 1, which here says no."""
 
@@ -69,9 +72,9 @@ def test_a_fault_of_another_is_no_answer(
 
     monkeypatch.setattr("perennial.landing.command.run", fail)
     assert cli.main(["land", "rows.csv"]) == 2
-    said = capsys.readouterr().err
-    assert told in said
-    assert ("Traceback" in said) is isinstance(fault, KeyError)
+    errors = capsys.readouterr().err
+    assert message in errors
+    assert ("Traceback" in errors) is isinstance(fault, KeyError)
 
 
 def test_help_imports_no_command() -> None:

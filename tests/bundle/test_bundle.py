@@ -114,7 +114,7 @@ class TestForms:
         np.testing.assert_array_equal(bundle.predict_proba(asked), bundle.predict_proba(rows))
         np.testing.assert_array_equal(bundle.predict(asked), bundle.predict(rows))
 
-    def test_the_answers_are_those_that_were_judged(
+    def test_the_answers_are_those_that_were_evaluated(
         self, bundle: Bundle, rows: pa.Table, cancer: Project
     ) -> None:
         scored = parquet.read(cancer.root / "data/scored/test.parquet")
@@ -131,8 +131,8 @@ class TestForms:
         backwards = bundle.predict_proba(records[::-1])[::-1]
         np.testing.assert_array_equal(backwards, together)
         for threads in (2, 3):
-            found = load(cancer.root / BUNDLE, threads=threads).predict_proba(records)
-            np.testing.assert_array_equal(found, together)
+            result = load(cancer.root / BUNDLE, threads=threads).predict_proba(records)
+            np.testing.assert_array_equal(result, together)
 
     @pytest.mark.parametrize(
         "nothing", [[], {}, {"radius": []}, pa.table({"radius": pa.array([])})]
@@ -165,8 +165,8 @@ class TestForms:
         ],
     )
     def test_a_moment_may_be_written_in_many_ways(self, bundle: Bundle, moment: Any) -> None:
-        (found,) = bundle.columns([{**ROW, "seen": moment}])["seen"]
-        assert found == np.datetime64("2024-03-01T09:30")
+        (result,) = bundle.columns([{**ROW, "seen": moment}])["seen"]
+        assert result == np.datetime64("2024-03-01T09:30")
 
 
 WRONG = [
@@ -187,9 +187,9 @@ WRONG = [
 
 
 class TestRefusals:
-    @pytest.mark.parametrize(("name", "value", "told"), WRONG)
-    def test_a_wrong_value_is_told_by_row_column_and_value(
-        self, bundle: Bundle, name: str, value: Any, told: str
+    @pytest.mark.parametrize(("name", "value", "message"), WRONG)
+    def test_a_wrong_value_is_reported_by_row_column_and_value(
+        self, bundle: Bundle, name: str, value: Any, message: str
     ) -> None:
         asked = [ROW, {**ROW, name: value}]
         columns = {key: [row[key] for row in asked] for key in ROW}
@@ -197,10 +197,10 @@ class TestRefusals:
             for ask in (bundle.predict, bundle.predict_proba, bundle.respond):
                 with pytest.raises(RequestError) as refused:
                     ask(rows)
-                assert str(refused.value).startswith(told)
+                assert str(refused.value).startswith(message)
 
     @pytest.mark.parametrize(
-        ("name", "values", "told"),
+        ("name", "values", "message"),
         [
             ("radius", ["1.0", "2.0"], "row 0, radius: '1.0' is not a number"),
             ("radius", [True, False], "row 0, radius: True is not a number"),
@@ -213,17 +213,17 @@ class TestRefusals:
         ],
     )
     def test_an_arrow_table_and_a_frame_of_other_types_are_refused_alike(
-        self, bundle: Bundle, name: str, values: list[Any], told: str
+        self, bundle: Bundle, name: str, values: list[Any], message: str
     ) -> None:
         typed = {**ROW, "seen": datetime.datetime(2024, 3, 1), "ward": "a"}  # noqa: DTZ001
         table = pa.Table.from_pylist([typed, typed]).drop_columns([name])
         for rows in (table.append_column(name, [values]), as_frame(table).assign(**{name: values})):
             with pytest.raises(RequestError) as refused:
                 bundle.predict(rows)
-            assert str(refused.value).startswith(told)
+            assert str(refused.value).startswith(message)
 
     @pytest.mark.parametrize(
-        ("name", "told"),
+        ("name", "message"),
         [
             ("raduis", "no column 'raduis'; did you mean radius?"),
             ("Clinic", "no column 'Clinic'; did you mean clinic?"),
@@ -231,8 +231,8 @@ class TestRefusals:
             (3, "no column 3"),
         ],
     )
-    def test_an_unknown_column_is_told_with_the_nearest_name(
-        self, bundle: Bundle, name: Any, told: str
+    def test_an_unknown_column_is_reported_with_the_nearest_name(
+        self, bundle: Bundle, name: Any, message: str
     ) -> None:
         forms: list[Any] = [
             [ROW, {**ROW, name: 1}],
@@ -243,10 +243,10 @@ class TestRefusals:
         for rows in forms:
             with pytest.raises(RequestError) as refused:
                 bundle.predict(rows)
-            assert str(refused.value) == told
+            assert str(refused.value) == message
 
     @pytest.mark.parametrize(
-        ("rows", "told"),
+        ("rows", "message"),
         [
             ([1, 2], "a row is a mapping of columns to values, not int"),
             (["radius"], "a row is a mapping of columns to values, not str"),
@@ -257,10 +257,10 @@ class TestRefusals:
             (None, "'NoneType' object is not iterable"),
         ],
     )
-    def test_what_are_no_rows(self, bundle: Bundle, rows: Any, told: str) -> None:
+    def test_what_are_no_rows(self, bundle: Bundle, rows: Any, message: str) -> None:
         with pytest.raises(RequestError) as refused:
             bundle.predict(rows)
-        assert str(refused.value).startswith(told)
+        assert str(refused.value).startswith(message)
 
 
 class TestTasks:
@@ -301,7 +301,7 @@ class TestTasks:
 class TestPacked:
     """What `export` put into the bundle."""
 
-    def test_the_manifest_tells_what_it_was_made_of(self, cancer: Project, bundle: Bundle) -> None:
+    def test_the_manifest_names_what_it_was_made_of(self, cancer: Project, bundle: Bundle) -> None:
         manifest = bundle.manifest
         contract = read_contract(cancer.root / "data/contract.yaml")
         assert (manifest["format"], manifest["name"], manifest["task"]) == (1, "cancer", "binary")
@@ -357,8 +357,8 @@ class TestPacked:
             assert answers == scored[name].take(places).to_pylist()
 
     def test_distributions_count_every_test_row(self, cancer: Project, rows: pa.Table) -> None:
-        found = jsonfile.read(cancer.root / BUNDLE / "distributions.json")
-        for part in [*found["columns"].values(), *found["answers"].values()]:
+        distributions = jsonfile.read(cancer.root / BUNDLE / "distributions.json")
+        for part in [*distributions["columns"].values(), *distributions["answers"].values()]:
             assert part["rows"] == rows.num_rows
             counts = part["categories"].values() if "categories" in part else part["counts"]
             assert sum(counts) + part.get("other", 0) + part["missing"] == rows.num_rows

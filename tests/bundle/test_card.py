@@ -42,31 +42,31 @@ def facts(project: Project) -> dict[str, Any]:
 def test_the_card_of_each_task(name: str, request: pytest.FixtureRequest) -> None:
     project: Project = request.getfixturevalue(name)
     card = (project.root / "models/bundle/MODEL_CARD.md").read_text(encoding="utf-8")
-    found = facts(project)
-    assert card == model_card(**found)
+    inputs = facts(project)
+    assert card == model_card(**inputs)
     heads = [line for line in card.splitlines() if line.startswith("#")]
     assert heads == [head.format(name=name) for head in SECTIONS]
-    for row in found["figures"]["detail"]:
+    for row in inputs["figures"]["detail"]:
         figures = f"{row['value']:.4f} | {row['low']:.4f} to {row['high']:.4f}"
         assert f"| {row['metric']} | {figures} |" in card
-    for part in found["figures"]["slices"]:
+    for part in inputs["figures"]["slices"]:
         reason = part.get("why_not") or f"{part['low']:.4f} to {part['high']:.4f}"
         assert f"| {part['column']} | {part['slice']} | {part['rows']:,} |" in card
         assert reason in card
-        assert "mend" not in reason
+        assert "hint" not in reason
     for side in ("train", "validation", "test"):
-        assert f"| {side} | {found['data']['rows'][side]:,} |" in card
-        for moments in found["data"]["time"].get(side, {}).values():
+        assert f"| {side} | {inputs['data']['rows'][side]:,} |" in card
+        for moments in inputs["data"]["time"].get(side, {}).values():
             assert moments in card
-        for share in found["data"]["labels"][side].values():
+        for share in inputs["data"]["labels"][side].values():
             assert f"| {share:.4f} |" in card
-    for check in found["data"]["checks"]:
+    for check in inputs["data"]["checks"]:
         assert f"| {check['code']} | {check['title']} | {check['status']} |" in card
-    for digest in found["manifest"]["data"].values():
+    for digest in inputs["manifest"]["data"].values():
         assert f"`{digest}`" in card
-    for feature in found["manifest"]["features"]:
+    for feature in inputs["manifest"]["features"]:
         assert f"\n| {feature} | " in card
-    assert f"{found['training']['parity']['rows']:,} rows" in card
+    assert f"{inputs['training']['parity']['rows']:,} rows" in card
 
 
 def test_tables_are_whole_whatever_the_contract_says(iris: Project) -> None:
@@ -85,24 +85,26 @@ def test_sensitive_columns_are_marked(cancer: Project) -> None:
     assert "columns that the contract marks as sensitive: age, nickname." in card
 
 
-@pytest.mark.parametrize(("confidence", "told"), [(0.95, "95%"), (0.975, "97.5%"), (0.9, "90%")])
-def test_the_confidence_is_told_as_it_is(cancer: Project, confidence: float, told: str) -> None:
-    found = facts(cancer)
-    found["figures"]["detail"][0]["confidence"] = confidence
-    assert model_card(**found).count(f"| {told} interval |") == 2
+@pytest.mark.parametrize(("confidence", "shown"), [(0.95, "95%"), (0.975, "97.5%"), (0.9, "90%")])
+def test_the_confidence_is_reported_as_it_is(
+    cancer: Project, confidence: float, shown: str
+) -> None:
+    inputs = facts(cancer)
+    inputs["figures"]["detail"][0]["confidence"] = confidence
+    assert model_card(**inputs).count(f"| {shown} interval |") == 2
 
 
 def test_without_slices_it_says_so(iris: Project) -> None:
-    found = facts(iris)
-    card = model_card(**{**found, "figures": {**found["figures"], "slices": []}})
+    inputs = facts(iris)
+    card = model_card(**{**inputs, "figures": {**inputs["figures"], "slices": []}})
     assert "## Slices\n\nNo feature has few enough values.\n" in card
 
 
-def test_columns_marked_sensitive_and_not_used_are_told_too(iris: Project) -> None:
-    found = facts(iris)
-    assert "looks at no column that the contract marks" in model_card(**found)
-    found["manifest"]["columns"]["plant"]["sensitive"] = True
-    assert "Marked so, and not looked at: plant." in model_card(**found)
+def test_columns_marked_sensitive_and_not_used_are_reported_too(iris: Project) -> None:
+    inputs = facts(iris)
+    assert "looks at no column that the contract marks" in model_card(**inputs)
+    inputs["manifest"]["columns"]["plant"]["sensitive"] = True
+    assert "Marked so, and not looked at: plant." in model_card(**inputs)
 
 
 METRICS = [
@@ -157,21 +159,21 @@ def test_slices_that_are_surely_worse_are_named(iris: Project) -> None:
 
 
 def test_checks_that_found_something_or_did_not_apply_are_limits(cancer: Project) -> None:
-    found = facts(cancer)
+    inputs = facts(cancer)
     codes = {
-        status: [check["code"] for check in found["data"]["checks"] if check["status"] == status]
+        status: [check["code"] for check in inputs["data"]["checks"] if check["status"] == status]
         for status in ("finding", "not applicable")
     }
     assert codes["finding"]
-    card = model_card(**found)
+    card = model_card(**inputs)
     assert f"- Checks for leaks that found something: {', '.join(codes['finding'])}.\n" in card
-    found["data"]["checks"][0]["status"] = "not applicable"
-    assert "- Checks for leaks that did not apply: PL001" in model_card(**found)
+    inputs["data"]["checks"][0]["status"] = "not applicable"
+    assert "- Checks for leaks that did not apply: PL001" in model_card(**inputs)
 
 
-def test_rejected_rows_are_told_by_reason(iris: Project) -> None:
-    found = facts(iris)
-    found["data"]["rows"]["rejected"] = 1_003
-    found["data"]["rejects"] = {"age": {"missing": 1_000, "range": 3}}
-    card = model_card(**found)
+def test_rejected_rows_are_reported_by_reason(iris: Project) -> None:
+    inputs = facts(iris)
+    inputs["data"]["rows"]["rejected"] = 1_003
+    inputs["data"]["rejects"] = {"age": {"missing": 1_000, "range": 3}}
+    card = model_card(**inputs)
     assert "1,003 broke the contract and were rejected (age missing 1,000, age range 3);" in card

@@ -39,7 +39,7 @@ def test_a_sound_bundle_has_no_fault(folder: Path) -> None:
     assert fault_of(folder) is None
 
 
-def test_an_answer_that_is_not_on_record_is_told(folder: Path) -> None:
+def test_an_answer_that_is_not_on_record_is_reported(folder: Path) -> None:
     samples = jsonfile.read(folder / "sample.json")
     samples["cases"][1]["response"]["probabilities"]["setosa"] += 1e-9
     jsonfile.write(folder / "sample.json", samples)
@@ -50,7 +50,7 @@ def test_an_answer_that_is_not_on_record_is_told(folder: Path) -> None:
     assert "on record is {" in fault
 
 
-def test_a_changed_model_is_told(folder: Path) -> None:
+def test_a_changed_model_is_reported(folder: Path) -> None:
     path = folder / "compiled/program.json"
     program = jsonfile.read(path)
     program["decision"]["classes"].reverse()
@@ -59,7 +59,7 @@ def test_a_changed_model_is_told(folder: Path) -> None:
     assert "sample 0: answered" in (fault_of(folder) or "")
 
 
-def test_a_bundle_that_is_not_whole_is_told(folder: Path) -> None:
+def test_a_bundle_that_is_not_whole_is_reported(folder: Path) -> None:
     (folder / "compiled/model.tl").unlink()
     assert "compiled/model.tl: missing; the manifest lists it" in (fault_of(folder) or "")
 

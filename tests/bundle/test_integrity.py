@@ -55,12 +55,12 @@ def listing(folder: Path, **changes: Any) -> dict[str, Any]:
 
 
 def refused(folder: Path) -> str:
-    with pytest.raises(BundleError) as found:
+    with pytest.raises(BundleError) as caught:
         load(folder)
-    told = str(found.value)
-    assert told.startswith(str(folder))
-    assert told.isprintable()
-    return told
+    message = str(caught.value)
+    assert message.startswith(str(folder))
+    assert message.isprintable()
+    return message
 
 
 class TestFiles:
@@ -69,7 +69,7 @@ class TestFiles:
         assert len(names) == 7
         assert load(folder).manifest["files"].keys() == names - {"manifest.json"}
 
-    def test_one_flipped_byte_anywhere_is_told_by_file(self, folder: Path) -> None:
+    def test_one_flipped_byte_anywhere_is_reported_by_file(self, folder: Path) -> None:
         for path in files_of(folder):
             whole = path.read_bytes()
             drawn = random.Random(0).sample(range(len(whole)), 40)
@@ -124,9 +124,9 @@ class TestFiles:
 
         def counted(entries: Any, most: int) -> list[Any]:
             nonlocal seen
-            found = [entry for entry, _ in zip(entries, range(most), strict=False)]
-            seen = max(seen, len(found))
-            return found
+            taken = [entry for entry, _ in zip(entries, range(most), strict=False)]
+            seen = max(seen, len(taken))
+            return taken
 
         monkeypatch.setattr(integrity, "islice", counted)
         assert refused(folder).endswith(": not in the manifest")
@@ -219,7 +219,7 @@ class TestNames:
 
 
 class TestSizes:
-    def test_another_size_is_told_before_the_file_is_read(self, folder: Path) -> None:
+    def test_another_size_is_reported_before_the_file_is_read(self, folder: Path) -> None:
         with (folder / "sample.json").open("r+b") as file:
             file.truncate(2**40)
         assert "1099511627776 bytes; at most" in refused(folder)
@@ -245,7 +245,7 @@ VALUES = [None, True, 0, -1.5, "", "text", [], [1], [[]], {}, {"": 0}, {"a": {}}
 
 
 class TestManifest:
-    def test_a_newer_format_is_told_before_anything_else(self, folder: Path) -> None:
+    def test_a_newer_format_is_reported_before_anything_else(self, folder: Path) -> None:
         path = folder / "manifest.json"
         path.write_text(json.dumps({"format": FORMAT + 1, "of": "another shape"}))
         assert refused(folder).endswith(
@@ -267,9 +267,9 @@ class TestManifest:
     )  # fmt: skip
     def test_what_is_no_manifest(self, folder: Path, text: str) -> None:
         (folder / "manifest.json").write_text(text, encoding="utf-8")
-        told = refused(folder)
-        assert "not a manifest" in told or "its own SHA-256" in told
-        assert len(told) < 500
+        message = refused(folder)
+        assert "not a manifest" in message or "its own SHA-256" in message
+        assert len(message) < 500
 
     def test_what_is_no_text(self, folder: Path) -> None:
         (folder / "manifest.json").write_bytes(b"\x80\x04\x95")
@@ -295,16 +295,16 @@ class TestManifest:
     @pytest.mark.parametrize("key", list(jsonfile.read(GOLDEN / "manifest.json")))
     def test_no_key_takes_a_value_of_another_type(self, folder: Path, key: str) -> None:
         whole = (folder / "manifest.json").read_bytes()
-        told = 0
+        count = 0
         for value in VALUES:
             forge(folder, **{key: value})
             try:
                 load(folder)
             except BundleError as error:
-                told += "manifest.json" in str(error)
+                count += "manifest.json" in str(error)
             (folder / "manifest.json").write_bytes(whole)
         # `forge` writes the digest itself; and no text of another name or engine is a wrong type.
-        assert told >= (0 if key == "sha256" else 4)
+        assert count >= (0 if key == "sha256" else 4)
         if key != "sha256":
             content = jsonfile.read(folder / "manifest.json")
             del content[key]
@@ -327,7 +327,7 @@ class TestManifest:
         assert refused(folder) == f"{path}: its SHA-256 is not the manifest's"
 
     @pytest.mark.parametrize(
-        ("changes", "told"),
+        ("changes", "message"),
         [
             ({"columns": {"a": {"type": "number"}}}, "columns: a is no column"),
             ({"columns": {"a": {"type": "code", "missing": 0}}}, "columns: a is no column"),
@@ -341,10 +341,10 @@ class TestManifest:
         ],
     )
     def test_what_it_says_must_fit_together(
-        self, folder: Path, changes: dict[str, Any], told: str
+        self, folder: Path, changes: dict[str, Any], message: str
     ) -> None:
         forge(folder, **changes)
-        assert f"manifest.json: not a manifest: {told}" in refused(folder)
+        assert f"manifest.json: not a manifest: {message}" in refused(folder)
 
     def test_other_keys_may_stand_beside(self, folder: Path) -> None:
         forge(folder, more={"to": "say"})
@@ -378,9 +378,9 @@ def test_no_forgery_ends_in_another_exception(
     folder = tmp_path_factory.mktemp("forged") / "bundle"
     shutil.copytree(GOLDEN, folder)
     jsonfile.write(folder / "manifest.json", {**content, "sha256": digest_of(content)})
-    told = ""
+    message = ""
     try:
         load(folder)
     except BundleError as error:
-        told = str(error)
-    assert told.isprintable()
+        message = str(error)
+    assert message.isprintable()

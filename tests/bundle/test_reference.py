@@ -31,21 +31,21 @@ VALUES = {
 
 @given(st.integers(0, 300), st.integers(0, 300))
 def test_rows_are_spread_evenly_and_never_twice(rows: int, wanted: int) -> None:
-    found = evenly_spaced(rows, wanted).tolist()
-    assert len(found) == min(rows, wanted)
-    assert found == sorted(set(found))
-    assert all(0 <= row < rows for row in found)
-    gaps = np.diff([*found, rows])
-    assert not found or (found[0] == 0 and gaps.max() - gaps.min() <= 1)
+    rows_chosen = evenly_spaced(rows, wanted).tolist()
+    assert len(rows_chosen) == min(rows, wanted)
+    assert rows_chosen == sorted(set(rows_chosen))
+    assert all(0 <= row < rows for row in rows_chosen)
+    gaps = np.diff([*rows_chosen, rows])
+    assert not rows_chosen or (rows_chosen[0] == 0 and gaps.max() - gaps.min() <= 1)
 
 
 @pytest.mark.parametrize(("kind", "values"), VALUES.items())
 def test_values_come_back_as_they_came_and_fit_into_json(kind: str, values: list[object]) -> None:
     column = from_values({"x": values}, {"x": kind})["x"]
-    found = raw_values(column, kind)
-    assert found == values
-    assert [type(value) for value in found] == [type(value) for value in values]
-    assert json.loads(json.dumps(found)) == values
+    raw = raw_values(column, kind)
+    assert raw == values
+    assert [type(value) for value in raw] == [type(value) for value in values]
+    assert json.loads(json.dumps(raw)) == values
 
 
 @pytest.mark.parametrize("kind", ["number", "integer", "datetime"])
@@ -57,34 +57,34 @@ def test_bins_count_every_known_value(kind: str, data: st.DataObject) -> None:
         column = from_values({"x": moments}, {"x": kind})["x"]
     else:
         column = from_values({"x": values}, {"x": kind})["x"]
-    found = distribution(column, kind)
+    summary = distribution(column, kind)
     known = len(values) - values.count(None)
-    assert (found["rows"], found["missing"]) == (len(values), values.count(None))
-    assert sum(found.get("counts", [])) == known
+    assert (summary["rows"], summary["missing"]) == (len(values), values.count(None))
+    assert sum(summary.get("counts", [])) == known
     if known:
-        assert len(found["counts"]) == max(len(found["edges"]) - 1, 1) <= BINS
-        assert found["edges"] == sorted(set(found["edges"]))
+        assert len(summary["counts"]) == max(len(summary["edges"]) - 1, 1) <= BINS
+        assert summary["edges"] == sorted(set(summary["edges"]))
 
 
 def test_bins_hold_about_equally_many() -> None:
-    found = distribution(np.arange(1_000.0), "number")
-    assert len(found["counts"]) == BINS
-    assert set(found["counts"]) <= {49, 50, 51}
+    summary = distribution(np.arange(1_000.0), "number")
+    assert len(summary["counts"]) == BINS
+    assert set(summary["counts"]) <= {49, 50, 51}
 
 
 def test_categories_are_counted_the_commonest_first_and_the_rest_together() -> None:
     names = [f"c{number}" for number in range(MOST_CATEGORIES + 5)]
     column = np.array([*names, "c7", "c7", None], dtype=object)
-    found = distribution(column, "category")
-    assert found["categories"]["c7"] == 3
-    assert len(found["categories"]) == MOST_CATEGORIES
-    assert found["other"] == 5
-    assert found["missing"] == 1
+    summary = distribution(column, "category")
+    assert summary["categories"]["c7"] == 3
+    assert len(summary["categories"]) == MOST_CATEGORIES
+    assert summary["other"] == 5
+    assert summary["missing"] == 1
 
 
 def test_a_boolean_is_counted_under_its_name_in_json() -> None:
-    found = distribution(np.array([1.0, 0.0, 1.0, np.nan]), "boolean")
-    assert found["categories"] == {"true": 2, "false": 1}
+    summary = distribution(np.array([1.0, 0.0, 1.0, np.nan]), "boolean")
+    assert summary["categories"] == {"true": 2, "false": 1}
 
 
 @pytest.mark.parametrize("kind", VALUES)
@@ -111,16 +111,16 @@ def test_a_text_is_never_described() -> None:
     ],
 )
 def test_the_typical_value(kind: str, values: list[object], expected: object) -> None:
-    found = typical(from_values({"x": values}, {"x": kind})["x"], kind)
-    assert found == expected
-    assert type(found) is type(expected)
+    value = typical(from_values({"x": values}, {"x": kind})["x"], kind)
+    assert value == expected
+    assert type(value) is type(expected)
 
 
 def test_a_sample_keeps_rows_together_and_only_the_columns_named() -> None:
     columns = {"a": np.arange(10.0), "b": np.arange(10.0) * 2, "secret": np.arange(10.0)}
-    found = reference_sample(columns, {"a": "number", "b": "number"}, 3)
-    assert found.keys() == {"a", "b"}
-    assert found["b"] == [2 * value for value in found["a"]]
-    assert len(found["a"]) == 3
+    sample = reference_sample(columns, {"a": "number", "b": "number"}, 3)
+    assert sample.keys() == {"a", "b"}
+    assert sample["b"] == [2 * value for value in sample["a"]]
+    assert len(sample["a"]) == 3
     assert reference_sample(columns, {}, 3) == {}
-    assert not missing_in(np.array(found["a"])).any()
+    assert not missing_in(np.array(sample["a"])).any()

@@ -154,9 +154,9 @@ class TestLoading:
 
     def test_a_private_key_in_its_place_is_not_repeated(self, signed: Path, key: Path) -> None:
         text = key.read_text()
-        with pytest.raises(BundleError, match=NO_KEY) as found:
+        with pytest.raises(BundleError, match=NO_KEY) as caught:
             load(signed, public_key=text)
-        assert text.splitlines()[1] not in str(found.value)
+        assert text.splitlines()[1] not in str(caught.value)
 
     def test_a_pipe_in_its_place_is_not_waited_for(self, folder: Path, public: str) -> None:
         os.mkfifo(folder.with_suffix(".sig"))
@@ -209,14 +209,14 @@ class TestSigning:
     ) -> None:
         before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
         assert cli.main(["sign", str(folder), "--key", str(key)]) == 0
-        told = capsys.readouterr().out
-        assert public in told
-        assert str(folder.with_suffix(".sig")) in told
+        output = capsys.readouterr().out
+        assert public in output
+        assert str(folder.with_suffix(".sig")) in output
         first = folder.with_suffix(".sig").read_bytes()
         assert cli.main(["sign", str(folder), "--key", str(key), "--json"]) == 0
-        told += capsys.readouterr().out
-        assert jsonfile.loads(told[told.index("{") :].encode())["public_key"] == public
-        assert key.read_text().splitlines()[1] not in told
+        output += capsys.readouterr().out
+        assert jsonfile.loads(output[output.index("{") :].encode())["public_key"] == public
+        assert key.read_text().splitlines()[1] not in output
         assert folder.with_suffix(".sig").read_bytes() == first
         assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
@@ -297,25 +297,25 @@ def test_openssl_makes_the_keys_and_verifies_as_documented(folder: Path, tmp_pat
     public = (tmp_path / "release.pub").read_text()
     assert cli.main(["sign", str(folder), "--key", str(tmp_path / "release.pem")]) == 0
     load(folder, public_key=public)
-    told = openssl(
+    output = openssl(
         "pkeyutl", "-verify", "-pubin", "-inkey", "release.pub", "-rawin",
         "-in", "bundle/manifest.json", "-sigfile", "bundle.sig",
     )  # fmt: skip
-    assert "Signature Verified Successfully" in told
+    assert "Signature Verified Successfully" in output
 
 
 def test_known_answers_of_rfc_8032() -> None:
     """Test 2 of section 7.1."""
     public = "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c"
-    found = bytes.fromhex(
+    signature = bytes.fromhex(
         "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da"
         "085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
     )
     key = ed25519.Ed25519PublicKey.from_public_bytes(bytes.fromhex(public))
     der = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     encoded = base64.b64encode(key.public_bytes(*der)).decode()
-    assert is_signature(found, b"\x72", encoded)
-    assert not is_signature(found, b"\x73", encoded)
+    assert is_signature(signature, b"\x72", encoded)
+    assert not is_signature(signature, b"\x73", encoded)
 
 
 def test_params_and_bundle_agree_on_what_a_public_key_is() -> None:

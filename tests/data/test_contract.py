@@ -25,7 +25,7 @@ def contract(columns: dict[str, str], folder: Path, head: str = HEAD) -> Contrac
 
 
 @pytest.mark.parametrize(
-    ("columns", "told"),
+    ("columns", "message"),
     [
         ({"y": "{role: feature, type: number}"}, "no column has role target"),
         ({"z": "{type: boolean, role: target}"}, "more than one column has role target: y, z"),
@@ -108,17 +108,17 @@ def contract(columns: dict[str, str], folder: Path, head: str = HEAD) -> Contrac
         ({"x": "{type: number}\n  x: {type: number}"}, "not valid YAML"),
     ],
 )
-def test_a_fault_is_told_by_column_value_and_what_is_allowed(
-    columns: dict[str, str], told: str, tmp_path: Path
+def test_a_fault_is_reported_by_column_value_and_what_is_allowed(
+    columns: dict[str, str], message: str, tmp_path: Path
 ) -> None:
     with pytest.raises(PerennialError) as refused:
         contract({**GOOD, **columns}, tmp_path)
     assert "contract.yaml" in str(refused.value)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize(
-    ("head", "told"),
+    ("head", "message"),
     [
         ("version: 2\nname: x\n", "version: input should be 1 (it is 2)"),
         ("name: x\n", "version: missing"),
@@ -126,10 +126,10 @@ def test_a_fault_is_told_by_column_value_and_what_is_allowed(
         ("version: 1\nname: x\nrows: 3\n", "rows: no such key"),
     ],
 )
-def test_a_fault_outside_the_columns(head: str, told: str, tmp_path: Path) -> None:
+def test_a_fault_outside_the_columns(head: str, message: str, tmp_path: Path) -> None:
     with pytest.raises(PerennialError) as refused:
         contract(GOOD, tmp_path, head)
-    assert told in str(refused.value)
+    assert message in str(refused.value)
 
 
 @pytest.mark.parametrize(
@@ -146,16 +146,16 @@ def test_a_fault_outside_the_columns(head: str, told: str, tmp_path: Path) -> No
 def test_the_target_decides_the_task_and_the_order_of_classes(
     target: str, task: str, classes: list[Any], tmp_path: Path
 ) -> None:
-    found = contract({**GOOD, "y": target.replace("}", ", role: target}")}, tmp_path)
-    assert found.target == "y"
-    assert found.task == task
-    assert found.classes == classes
+    result = contract({**GOOD, "y": target.replace("}", ", role: target}")}, tmp_path)
+    assert result.target == "y"
+    assert result.task == task
+    assert result.classes == classes
 
 
 def test_bounds_compare_as_moments_however_they_are_written(tmp_path: Path) -> None:
     column = '{type: datetime, min: "20130101", max: "2013-01-01T00:00"}'
-    found = contract({**GOOD, "x": column}, tmp_path)
-    assert (found.columns["x"].min, found.columns["x"].max) == ("20130101", "2013-01-01T00:00")
+    result = contract({**GOOD, "x": column}, tmp_path)
+    assert (result.columns["x"].min, result.columns["x"].max) == ("20130101", "2013-01-01T00:00")
 
 
 def test_features_are_what_a_model_may_look_at(tmp_path: Path) -> None:
@@ -165,9 +165,9 @@ def test_features_are_what_a_model_may_look_at(tmp_path: Path) -> None:
         "g": "{type: category, role: group}",
         "n": "{type: number, role: ignored}",
     }
-    found = contract({**GOOD, **roles}, tmp_path)
-    assert found.features == ["x"]
-    assert (found.only("id"), found.only("group")) == ("i", "g")
+    result = contract({**GOOD, **roles}, tmp_path)
+    assert result.features == ["x"]
+    assert (result.only("id"), result.only("group")) == ("i", "g")
     roles["t"] = "{type: datetime, role: time, parts: [hour]}"
     assert contract({**roles, **GOOD}, tmp_path).features == ["t", "x"]
 

@@ -1,4 +1,4 @@
-"""The same rows are the same bytes; a broken file is told by name."""
+"""The same rows are the same bytes; a broken file is named."""
 
 from __future__ import annotations
 
@@ -59,25 +59,25 @@ def test_threads_do_not_matter(tmp_path: Path, threads: str) -> None:
     assert (tmp_path / "again").read_bytes() == once
 
 
-def test_some_columns_in_the_order_asked_for(tmp_path: Path) -> None:
+def test_some_columns_in_the_order_of_the_request(tmp_path: Path) -> None:
     written(tmp_path, TABLE)
-    found = parquet.read(tmp_path / "rows.parquet", ["word", "number"])
-    assert found.equals(TABLE.select(["word", "number"]))
+    table = parquet.read(tmp_path / "rows.parquet", ["word", "number"])
+    assert table.equals(TABLE.select(["word", "number"]))
 
 
-def test_an_absent_column_is_told_by_name(tmp_path: Path) -> None:
+def test_an_absent_column_is_reported_by_name(tmp_path: Path) -> None:
     written(tmp_path, TABLE)
     with pytest.raises(PerennialError, match=r"rows\.parquet: no such column: .*price"):
         parquet.read(tmp_path / "rows.parquet", ["word", "price"])
 
 
-def test_a_missing_file_is_told_with_its_mend(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_with_its_remedy(tmp_path: Path) -> None:
     with pytest.raises(PerennialError, match="the file is missing\n  hint: dvc repro"):
         parquet.read(tmp_path / "rows.parquet")
 
 
 @pytest.mark.parametrize("keep", [0, 3, 100, -1])
-def test_a_file_cut_short_is_told_and_no_row_is_given(tmp_path: Path, keep: int) -> None:
+def test_a_file_cut_short_is_reported_and_no_row_is_given(tmp_path: Path, keep: int) -> None:
     whole = written(tmp_path, TABLE.slice(0, 50))
     (tmp_path / "rows.parquet").write_bytes(whole[:keep])
     with pytest.raises(PerennialError, match=r"rows\.parquet: not a whole Parquet file: "):

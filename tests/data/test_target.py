@@ -28,6 +28,6 @@ def contract(**target: Any) -> Contract:
 def test_codes_follow_the_contract_and_values_stay(
     declared: dict[str, Any], values: list[Any], expected: list[float]
 ) -> None:
-    found = target_of(pa.table({"y": values}), contract(**declared))
-    assert found.tolist() == expected
-    assert found.dtype == ("float64" if declared["type"] == "integer" else "int64")
+    target = target_of(pa.table({"y": values}), contract(**declared))
+    assert target.tolist() == expected
+    assert target.dtype == ("float64" if declared["type"] == "integer" else "int64")

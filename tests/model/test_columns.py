@@ -173,10 +173,10 @@ class TestRefused:
         ],
     )
     def test_the_message_names_row_column_value_and_type(self, kind: str, value: Any) -> None:
-        with pytest.raises(ValueError, match=r"^row 1, price: .* is not a ") as told:
+        with pytest.raises(ValueError, match=r"^row 1, price: .* is not a ") as refused:
             from_values({"price": [None, value]}, {"price": kind})
-        assert repr(value) in str(told.value)
-        assert kind in str(told.value)
+        assert repr(value) in str(refused.value)
+        assert kind in str(refused.value)
 
     def test_columns_that_are_not_there(self) -> None:
         types = {"a": "number", "b": "number", "c": "text"}
@@ -213,8 +213,8 @@ class TestDatetimes:
     def test_numpy_and_pandas_of_any_unit(self, unit: str) -> None:
         values = np.array(["1969-12-31T23:59:59", "NaT"], dtype=f"datetime64[{unit}]")
         for column in (values, pd.Series(values), list(values)):
-            found = from_values({"x": column}, {"x": "datetime"})["x"]
-            np.testing.assert_array_equal(found, values.astype("datetime64[us]"))
+            converted = from_values({"x": column}, {"x": "datetime"})["x"]
+            np.testing.assert_array_equal(converted, values.astype("datetime64[us]"))
 
 
 def test_a_whole_number_may_be_written_as_a_float() -> None:

@@ -144,9 +144,9 @@ class TestCurves:
         assert Sigmoid(1.0, 0.0).apply(np.array(probability)) == pytest.approx(probability, 1e-9)
 
     def test_sigmoid_at_the_edges(self) -> None:
-        found = Sigmoid(1.0, 0.0).apply(np.array([0.0, 1.0]))
-        np.testing.assert_allclose(found, [0, 1], atol=1e-11)
+        calibrated = Sigmoid(1.0, 0.0).apply(np.array([0.0, 1.0]))
+        np.testing.assert_allclose(calibrated, [0, 1], atol=1e-11)
 
     def test_isotonic_is_level_outside_its_knots(self) -> None:
-        found = Isotonic([0.2, 0.4], [0.1, 0.9]).apply(np.array([0.0, 0.2, 0.3, 0.4, 1.0]))
-        np.testing.assert_allclose(found, [0.1, 0.1, 0.5, 0.9, 0.9])
+        calibrated = Isotonic([0.2, 0.4], [0.1, 0.9]).apply(np.array([0.0, 0.2, 0.3, 0.4, 1.0]))
+        np.testing.assert_allclose(calibrated, [0.1, 0.1, 0.5, 0.9, 0.9])

@@ -108,8 +108,8 @@ class TestDataFrames:
         model, compiled = binary
         table = change(frame())
         answers = compiled.answers(columns())
-        found = model.predict_proba(table)
-        np.testing.assert_array_equal(found, answers)
+        probabilities = model.predict_proba(table)
+        np.testing.assert_array_equal(probabilities, answers)
         labels = compiled.decision.labels(answers).tolist()
         assert model.predict(table).tolist() == labels
         assert set(labels) == {"early", "late"}
@@ -120,8 +120,8 @@ class TestDataFrames:
 
     def test_a_regression(self) -> None:
         model, compiled = made("regression")
-        found = model.predict(frame())
-        np.testing.assert_array_equal(found, compiled.answers(columns()))
+        values = model.predict(frame())
+        np.testing.assert_array_equal(values, compiled.answers(columns()))
         with pytest.raises(ValueError, match="a regression has no probabilities"):
             model.predict_proba(frame())
 
@@ -130,7 +130,7 @@ class TestDataFrames:
         with pytest.raises(ValueError, match="0 sample"):
             model.predict(frame()[:0])
 
-    def test_a_missing_column_or_a_wrong_value_is_told(
+    def test_a_missing_column_or_a_wrong_value_is_reported(
         self, binary: tuple[Model, CompiledModel]
     ) -> None:
         model, _ = binary

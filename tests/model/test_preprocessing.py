@@ -139,8 +139,8 @@ class TestOracles:
         rng = np.random.default_rng(0)
         matrix = rng.normal(5, 3, size=(50, 3))
         scaler = StandardScaler().fit(matrix)
-        found = Standard(scaler.mean_.tolist(), scaler.scale_.tolist()).apply(matrix)
-        np.testing.assert_allclose(found, scaler.transform(matrix), rtol=0, atol=1e-12)
+        encoded = Standard(scaler.mean_.tolist(), scaler.scale_.tolist()).apply(matrix)
+        np.testing.assert_allclose(encoded, scaler.transform(matrix), rtol=0, atol=1e-12)
 
     @pytest.mark.parametrize("part", PARTS)
     @settings(max_examples=60, deadline=None)
@@ -154,8 +154,8 @@ class TestOracles:
             "minute_of_day": dt.hour * 60 + dt.minute,
         }.get(part)
         expected = getattr(dt, part) if expected is None else expected
-        found = Calendar("x", [part]).apply(values)[:, 0]
-        np.testing.assert_array_equal(found, expected.to_numpy(np.float64))
+        encoded = Calendar("x", [part]).apply(values)[:, 0]
+        np.testing.assert_array_equal(encoded, expected.to_numpy(np.float64))
 
     def test_calendar_by_hand(self) -> None:
         # A leap day, the last microsecond before 1970, a Monday, and nothing.
@@ -172,8 +172,8 @@ class TestOracles:
 
 class TestMissing:
     def test_category_places_and_what_has_none(self) -> None:
-        found = Category("x", ["b", "a"]).apply(texts("a", "b", "c", None, "A", ""))[:, 0]
-        np.testing.assert_array_equal(found, [1, 0, np.nan, np.nan, np.nan, np.nan])
+        encoded = Category("x", ["b", "a"]).apply(texts("a", "b", "c", None, "A", ""))[:, 0]
+        np.testing.assert_array_equal(encoded, [1, 0, np.nan, np.nan, np.nan, np.nan])
 
     def test_number(self) -> None:
         values = np.array([1.0, np.nan, np.inf])
@@ -249,10 +249,10 @@ class TestCast:
         return Preprocessing({}, [Number("a"), Number("b")], dtype=dtype, finite=is_finite)
 
     def test_values_are_rounded_to_the_type_that_the_model_compares_in(self) -> None:
-        found = self.made("float32", False).cast(self.MATRIX)
-        assert found.dtype == np.float32
-        assert found[0, 0] == np.float32(0.1)
-        assert found[2, 0] == np.inf
+        encoded = self.made("float32", False).cast(self.MATRIX)
+        assert encoded.dtype == np.float32
+        assert encoded[0, 0] == np.float32(0.1)
+        assert encoded[2, 0] == np.inf
         assert self.made("float64", True).cast(self.MATRIX).tobytes() == self.MATRIX.tobytes()
 
     def test_what_the_fitted_model_would_refuse_is_refused_by_name(self) -> None:

@@ -94,25 +94,25 @@ SLIPS = [
 ]
 
 
-@pytest.mark.parametrize(("text", "told"), [(text, told) for text, *told in SLIPS])
-def test_a_slip_is_told_by_key_value_and_what_is_allowed(
-    text: str, told: list[str | None], tmp_path: Path
+@pytest.mark.parametrize(("text", "messages"), [(text, messages) for text, *messages in SLIPS])
+def test_a_slip_is_reported_by_key_value_and_what_is_allowed(
+    text: str, messages: list[str | None], tmp_path: Path
 ) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)
-    if told == [None]:
+    if messages == [None]:
         assert read_params(path)
         return
     with pytest.raises(PerennialError) as refused:
         read_params(path)
     message = str(refused.value)
     assert message.startswith(f"{path}: 1 wrong:\n  - ")
-    for part in told:
+    for part in messages:
         assert part is not None
         assert part in message
 
 
-def test_several_slips_are_told_at_once(tmp_path: Path) -> None:
+def test_several_slips_are_reported_at_once(tmp_path: Path) -> None:
     path = tmp_path / "params.yaml"
     path.write_text("train: {seed: x, tolerance: 2}\nexport: {samples: 0}\nextra: 1\n")
     with pytest.raises(PerennialError, match="4 wrong") as refused:
@@ -135,7 +135,7 @@ def test_every_stage_stops_for_a_slip_in_anothers_section(project: Project, name
 
 
 @pytest.mark.parametrize("name", STAGES)
-def test_every_stage_tells_an_unquoted_date(project: Project, name: str) -> None:
+def test_every_stage_refuses_an_unquoted_date(project: Project, name: str) -> None:
     project.edit("params.yaml", "period: all", "period: month, until: 2013-09-30")
     project.refused(name, "collect.until is an unquoted date", 'quote it: "2013-09-30"')
 
@@ -144,7 +144,7 @@ def models(kind: Any) -> list[type[BaseModel]]:
     """Every model inside a type."""
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         inner = [models(field.annotation) for field in kind.model_fields.values()]
-        return [kind, *(model for found in inner for model in found)]
+        return [kind, *(model for part in inner for model in part)]
     return [model for part in typing.get_args(kind) for model in models(part)]
 
 
@@ -153,9 +153,9 @@ def test_every_key_is_explained_and_closed(model: type[BaseModel]) -> None:
     assert model.model_config.get("extra") == "forbid"
     assert model.model_config.get("strict")
     whole = json.loads(parameters.documents()["schemas/params.json"])
-    told = whole["$defs"].get(model.__name__, whole)["properties"]
+    described = whole["$defs"].get(model.__name__, whole)["properties"]
     for name in model.model_fields:
-        assert told[name].get("description"), f"{model.__name__}.{name}"
+        assert described[name].get("description"), f"{model.__name__}.{name}"
 
 
 def test_an_experiment_changes_one_line_of_params_yaml(tmp_path: Path) -> None:

@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize(("name", "text"), parameters.documents().items())
 def test_the_documents_are_in_step(name: str, text: str) -> None:
-    found = (ROOT / "docs" / name).read_text(encoding="utf-8")
-    assert found == text, "run `python docs/tables/parameters.py`"
+    committed = (ROOT / "docs" / name).read_text(encoding="utf-8")
+    assert committed == text, "run `python docs/tables/parameters.py`"
 
 
 @pytest.mark.usefixtures("in_folder")
@@ -31,18 +31,18 @@ def test_they_are_written_where_params_yaml_points() -> None:
 
 @pytest.mark.parametrize("name", ["params", "contract"])
 def test_every_key_and_value_of_the_repository_is_in_the_schema(name: str) -> None:
-    found = json.loads(parameters.documents()[f"schemas/{name}.json"])
+    schema = json.loads(parameters.documents()[f"schemas/{name}.json"])
     path = {"params": "params.yaml", "contract": "data/contract.yaml"}[name]
-    assert YAML(typ="safe").load(ROOT / path).keys() <= found["properties"].keys()
-    column = found["$defs"].get("Column", {"properties": {}})["properties"]
-    parts = [*found["properties"].values(), *column.values()]
+    assert YAML(typ="safe").load(ROOT / path).keys() <= schema["properties"].keys()
+    column = schema["$defs"].get("Column", {"properties": {}})["properties"]
+    parts = [*schema["properties"].values(), *column.values()]
     assert all("description" in part or "$ref" in part for part in parts)
 
 
 @pytest.mark.parametrize("name", ["params", "contract"])
 def test_the_page_has_a_row_for_every_key(name: str) -> None:
     documents = parameters.documents()
-    page, found = documents[f"reference/{name}.md"], json.loads(documents[f"schemas/{name}.json"])
-    keys = [key for part in found["$defs"].values() for key in part.get("properties", {})]
-    for key in [*found["properties"], *keys]:
+    page, schema = documents[f"reference/{name}.md"], json.loads(documents[f"schemas/{name}.json"])
+    keys = [key for part in schema["$defs"].values() for key in part.get("properties", {})]
+    for key in [*schema["properties"], *keys]:
         assert f"\n| `{key}` | " in page

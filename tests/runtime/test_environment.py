@@ -46,12 +46,12 @@ def test_the_repositorys_lock_pins_every_package() -> None:
 
 
 def test_installed_packages_are_those_that_importlib_sees() -> None:
-    found = installed()
+    packages = installed()
     seen = {
         str(item.metadata["Name"]).lower().replace("_", "-").replace(".", "-"): item.version
         for item in importlib.metadata.distributions()
     }
-    assert found == seen
+    assert packages == seen
 
 
 def test_the_first_folder_on_the_path_wins(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_this_environment_is_the_locked_one() -> None:
     refuse_other_versions(ROOT / "requirements/build.txt")
 
 
-def test_the_refusal_names_interpreter_packages_and_mend(tmp_path: Path) -> None:
+def test_the_refusal_names_interpreter_packages_and_remedy(tmp_path: Path) -> None:
     lock = tmp_path / "build.txt"
     lock.write_text("numpy==0.0.1\nno-such-package==3\npackaging==1 ; python_version < '3'\n")
     with pytest.raises(PerennialError) as refused:
@@ -87,7 +87,7 @@ def test_the_refusal_names_interpreter_packages_and_mend(tmp_path: Path) -> None
     ]
 
 
-def test_a_missing_lock_is_told(tmp_path: Path) -> None:
+def test_a_missing_lock_is_reported(tmp_path: Path) -> None:
     with pytest.raises(PerennialError, match=r"build\.txt: the file is missing\n  hint: git"):
         refuse_other_versions(tmp_path / "build.txt")
 

@@ -75,7 +75,7 @@ def test_what_could_not_be_computed_is_an_error_and_no_file(tmp_path: Path, figu
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (b"[" * 100_000, "nested too deeply"),
         (b'{"a":' * 100_000, "nested too deeply"),
@@ -87,6 +87,6 @@ def test_what_could_not_be_computed_is_an_error_and_no_file(tmp_path: Path, figu
         (b"{", "Expecting property name"),
     ],
 )
-def test_what_is_read_is_json_and_nothing_else(content: bytes, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_what_is_read_is_json_and_nothing_else(content: bytes, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         jsonfile.loads(content)

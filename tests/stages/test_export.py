@@ -42,7 +42,7 @@ def test_it_says_what_was_exported(project: Project) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "told"),
+    ("fault", "message"),
     [
         ("import sklearn", "ModuleNotFoundError: "),
         ("matrix = matrix * 0", "sample 0: answered {"),
@@ -50,15 +50,15 @@ def test_it_says_what_was_exported(project: Project) -> None:
     ],
 )
 def test_a_bundle_that_fails_in_the_fresh_process_is_not_exported(
-    project: Project, fault: str, told: str
+    project: Project, fault: str, message: str
 ) -> None:
     """Each fault is one that this process does not have, only the fresh one."""
     here = "__import__('sys').argv[0] != 'src'"
     project.edit(ENGINE, MARKED, f"        if {here}:\n            {fault}\n{MARKED}")
     before = project.hashes()
-    said = project.refused("export", "models/bundle: a fresh process could not use the bundle: ")
-    assert told in said
-    assert "hint: nothing was exported" in said
+    errors = project.refused("export", "models/bundle: a fresh process could not use the bundle: ")
+    assert message in errors
+    assert "hint: nothing was exported" in errors
     assert project.hashes() == before
 
 
@@ -113,7 +113,7 @@ def test_a_named_key_signs_and_changes_no_output(project: Project, tmp_path: Pat
 
 
 @pytest.mark.parametrize("key", ["keys/release.pub", "MCowBQYDK2VwAyEA", "''"])
-def test_what_is_no_public_key_is_told(project: Project, key: str) -> None:
+def test_what_is_no_public_key_is_reported(project: Project, key: str) -> None:
     project.edit("params.yaml", "name: iris", f"name: iris, sign: {key}")
     project.refused("export", "export.sign")
 
@@ -138,8 +138,8 @@ def test_what_an_earlier_stage_should_have_made_is_asked_for_by_name(
 ) -> None:
     path = project.root / name
     shutil.rmtree(path) if path.is_dir() else path.unlink()
-    said = project.refused("export", name)
-    assert "hint: dvc repro, or dvc checkout" in said
+    errors = project.refused("export", name)
+    assert "hint: dvc repro, or dvc checkout" in errors
 
 
 def test_nothing_of_the_bundle_depends_on_the_folder(project: Project, iris: Project) -> None:

@@ -1,4 +1,4 @@
-"""Around every stage: faults are told in plain words with the way back, and time is kept apart."""
+"""Around every stage: errors are reported with the way back, and durations are logged apart."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def test_durations_go_to_a_log_that_git_and_dvc_ignore(run: Callable[..., int]) 
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("error", "lines"),
     [
         (
             PerennialError("no rows", where="data/raw", hint="collect"),
@@ -100,16 +100,16 @@ def test_durations_go_to_a_log_that_git_and_dvc_ignore(run: Callable[..., int]) 
         (OSError("something odd"), ["made_up: something odd"]),
     ],
 )
-def test_a_fault_is_told_with_the_commands_that_bring_outputs_back(
+def test_a_fault_is_reported_with_the_commands_that_bring_outputs_back(
     run: Callable[..., int],
     capsys: pytest.CaptureFixture[str],
     error: BaseException,
-    told: list[str],
+    lines: list[str],
 ) -> None:
     assert run(raising(error)) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.splitlines() == [*told, *BACK]
+    assert captured.err.splitlines() == [*lines, *BACK]
     assert not Path(".perennial").exists()
 
 
@@ -117,8 +117,8 @@ def test_an_interruption_is_no_fault(
     run: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(raising(KeyboardInterrupt())) == 130
-    told = capsys.readouterr().err.splitlines()
-    assert told == ["made_up: interrupted; nothing half-written was left", *BACK]
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["made_up: interrupted; nothing half-written was left", *BACK]
 
 
 def test_sigterm_is_an_interruption(run: Callable[..., int]) -> None:
@@ -129,7 +129,7 @@ def test_sigterm_is_an_interruption(run: Callable[..., int]) -> None:
     assert run(main) == 130
 
 
-def test_a_fault_of_ours_is_told_in_full_and_the_way_back_too(
+def test_a_fault_of_ours_is_reported_in_full_and_the_way_back_too(
     run: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(ZeroDivisionError):

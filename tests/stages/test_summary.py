@@ -21,21 +21,21 @@ def test_the_figures_are_those_of_the_metrics(
 ) -> None:
     monkeypatch.chdir(iris.root)
     assert summary.main() == 0
-    told = capsys.readouterr().out
-    assert "iris on its test rows:" in told
+    output = capsys.readouterr().out
+    assert "iris on its test rows:" in output
     for row in jsonfile.read(summary.TEST_METRICS)["detail"][: summary.SHOWN]:
-        line = next(line for line in told.splitlines() if line.split()[:1] == [row["metric"]])
+        line = next(line for line in output.splitlines() if line.split()[:1] == [row["metric"]])
         figures = [float(text) for text in re.findall(r"\d+\.\d+", line)]
         wanted = [row[name] for name in ("value", "low", "high", "linear")]
         assert figures == pytest.approx(wanted, abs=5e-5)
-    assert "models/bundle/MODEL_CARD.md" in told
+    assert "models/bundle/MODEL_CARD.md" in output
     for command in (
         "dvc metrics show",
         "dvc metrics diff main --targets metrics/evaluate.json",
         "perennial compare",
     ):
-        assert command in told
-    assert all(len(line) <= 100 for line in told.splitlines())
+        assert command in output
+    assert all(len(line) <= 100 for line in output.splitlines())
 
 
 def test_a_linear_model_without_the_metric_is_a_dash() -> None:

@@ -7,11 +7,12 @@ from pathlib import Path
 import pandas as pd
 
 from perennial.data.contract import Contract
+from perennial.params import paths
 from perennial.params.collect import Collect
 from perennial.runtime.errors import PerennialError, listed
 from perennial.sources.reading import formats
 
-FOLDER = Path("data/landing")
+FOLDER = paths.LANDING
 
 _BESIDE = ("README.md", ".gitignore")
 

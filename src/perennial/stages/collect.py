@@ -15,6 +15,7 @@ import pandas as pd
 
 from perennial.data import parquet
 from perennial.data.contract import Contract, read_contract
+from perennial.params import paths
 from perennial.params.build import read_params
 from perennial.params.collect import Collect
 from perennial.runtime.publishing import publishing
@@ -22,7 +23,7 @@ from perennial.runtime.threads import thread_count
 from perennial.sources import periods
 from perennial.sources.reading.order import canonical
 
-RAW = Path("data/raw")
+RAW = paths.RAW
 
 
 def main() -> None:

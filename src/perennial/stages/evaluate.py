@@ -24,27 +24,25 @@ from perennial.evaluation.plots import PLOTS, importance_columns, plots
 from perennial.evaluation.scoring import METRICS, primary_metric
 from perennial.model import compiled as compiled_model
 from perennial.model.decision import Decision
+from perennial.params import paths
 from perennial.params.build import read_params
 from perennial.runtime import jsonfile
 from perennial.runtime.publishing import publishing_all
 from perennial.runtime.threads import thread_count
 
-COMPILED = Path("models/compiled")
-BASELINE = Path("models/baseline")
-VALIDATION = Path("data/prepared/validation.parquet")
-TEST = Path("data/prepared/test.parquet")
-SCORED = Path("data/scored/test.parquet")
-METRIC_FILES = tuple(
-    Path(f"metrics/{name}.json") for name in ("evaluate", "validation", "slices", "card")
+METRIC_FILES = (
+    paths.TEST_METRICS,
+    paths.VALIDATION_METRICS,
+    paths.SLICE_METRICS,
+    paths.CARD_METRICS,
 )
-PLOTS_FOLDER = Path("metrics/plots")
 
 
 def main() -> None:
     """Score test and validation, and publish scores, metrics, slices and plots."""
     build, contract, models = read_params(), read_contract(), read_models()
     params, method = build.evaluate, build.prepare.split.method
-    tables = {path.stem: parquet.read(path) for path in (TEST, VALIDATION)}
+    tables = {path.stem: parquet.read(path) for path in (paths.TEST, paths.VALIDATION)}
     sides = {name: answered(table, contract, method, models) for name, table in tables.items()}
     test = sides["test"]
     primary = primary_metric(METRICS[contract.task], contract.task, params)
@@ -52,7 +50,7 @@ def main() -> None:
     importances = importance_figures(models.model, test, params, primary)
     parts = list(slice_figures(test, contract, params, primary))
     card = card_figures(test, contract, params, metrics["test"]["detail"], parts)
-    with publishing_all(SCORED, *METRIC_FILES, PLOTS_FOLDER) as (scored, *files, folder):
+    with publishing_all(paths.SCORED, *METRIC_FILES, paths.PLOTS) as (scored, *files, folder):
         parquet.write(scored, scored_table(tables["test"], test, contract, models.model.decision))
         reports = (metrics["test"], metrics["validation"], parts, card)
         for path, report in zip(files, reports, strict=True):
@@ -70,9 +68,9 @@ def main() -> None:
 def read_models() -> Models:
     """The compiled model and its baselines."""
     return Models(
-        model=compiled_model.load(COMPILED, threads=thread_count()),
-        linear=compiled_model.load(BASELINE),
-        dummy=np.array(jsonfile.read(BASELINE / "dummy.json")),
+        model=compiled_model.load(paths.COMPILED, threads=thread_count()),
+        linear=compiled_model.load(paths.BASELINE),
+        dummy=np.array(jsonfile.read(paths.BASELINE / "dummy.json")),
     )
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from perennial.data import parquet
 from perennial.data.contract import CONTRACT, Contract, read_contract
+from perennial.params import paths
 from perennial.params.build import read_params
 from perennial.params.prepare import Prepare
 from perennial.preparation.leakage.checks import Result, refuse_findings, run_checks
@@ -29,12 +30,12 @@ from perennial.runtime import jsonfile
 from perennial.runtime.errors import PerennialError, listed
 from perennial.runtime.publishing import publishing_all
 
-RAW = Path("data/raw")
-TRAIN = Path("data/prepared/train.parquet")
-VALIDATION = Path("data/prepared/validation.parquet")
-TEST = Path("data/prepared/test.parquet")
-QUARANTINE = Path("data/prepared/quarantine.parquet")
-METRICS = Path("metrics/data.json")
+RAW = paths.RAW
+TRAIN = paths.TRAIN
+VALIDATION = paths.VALIDATION
+TEST = paths.TEST
+QUARANTINE = paths.QUARANTINE
+METRICS = paths.DATA_METRICS
 
 #: The quarantine's extra column.
 REASONS = "reasons"

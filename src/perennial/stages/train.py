@@ -14,30 +14,29 @@ from perennial.learning import pickling
 from perennial.learning.fitting import Rows
 from perennial.learning.training import Trained, describe, train_all
 from perennial.model.columns import from_arrow
+from perennial.params import paths
 from perennial.params.build import read_params
 from perennial.params.train import Train
 from perennial.runtime import jsonfile
 from perennial.runtime.publishing import publishing_all
 from perennial.runtime.threads import thread_count
 
-TRAIN = Path("data/prepared/train.parquet")
-VALIDATION = Path("data/prepared/validation.parquet")
 OUTPUTS = (
-    Path("models/model.joblib"),
-    Path("models/compiled"),
-    Path("models/baseline"),
-    Path("metrics/train.json"),
+    paths.FITTED,
+    paths.COMPILED,
+    paths.BASELINE,
+    paths.TRAIN_METRICS,
 )
 
 
 def main() -> None:
     """Read the prepared rows, train, and publish the models."""
     params, contract = read_params(), read_contract()
-    train = rows_of(parquet.read(TRAIN), contract)
-    validation = rows_of(parquet.read(VALIDATION), contract)
+    train = rows_of(parquet.read(paths.TRAIN), contract)
+    validation = rows_of(parquet.read(paths.VALIDATION), contract)
     trained = train_all(train, validation, contract, params, threads=thread_count())
-    with publishing_all(*OUTPUTS) as paths:
-        write(trained, params.train, *paths)
+    with publishing_all(*OUTPUTS) as partial:
+        write(trained, params.train, *partial)
     print(summary(trained, params.train, len(train.target)))
 
 

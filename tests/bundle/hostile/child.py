@@ -44,17 +44,17 @@ def attempt(case: Path) -> dict[str, Any]:
     if child == 0:
         os.close(reading)
         limit(taken + MEMORY)
-        found = judge(case)
-        os.write(writing, json.dumps(found).encode())
+        outcome = outcome_of(case)
+        os.write(writing, json.dumps(outcome).encode())
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as pipe:
-        told = pipe.read()
+        answer = pipe.read()
     _, status, _ = os.wait4(child, 0)
-    return json.loads(told) if told else {"died": os.waitstatus_to_exitcode(status)}
+    return json.loads(answer) if answer else {"died": os.waitstatus_to_exitcode(status)}
 
 
-def judge(case: Path) -> dict[str, Any]:
+def outcome_of(case: Path) -> dict[str, Any]:
     """Load one bundle, between two marks that a trace shows."""
     parsed = []
     whole = compiled.from_files
@@ -75,7 +75,7 @@ def judge(case: Path) -> dict[str, Any]:
         ended = "loaded"
     except bundle.BundleError as error:
         ended = f"refused: {error}"
-    except BaseException as error:  # noqa: BLE001  it is told
+    except BaseException as error:  # noqa: BLE001  it is reported
         ended = f"{type(error).__name__}: {error}"
     mark("end", case.name)
     return {"ended": ended, "parsed": bool(parsed), "memory": peak() - before}

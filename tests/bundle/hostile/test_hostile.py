@@ -215,11 +215,11 @@ def name_outside(bundle: Path, name: str, path: Path) -> None:
 
 
 def can_trace() -> bool:
-    found = shutil.which("strace")
+    strace = shutil.which("strace")
     return (
-        bool(found)
+        bool(strace)
         and subprocess.run(
-            [str(found), "-qq", "-o", os.devnull, "true"], check=False, capture_output=True
+            [str(strace), "-qq", "-o", os.devnull, "true"], check=False, capture_output=True
         ).returncode
         == 0
     )
@@ -233,7 +233,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def found(root: Path) -> dict[str, Any]:
+def outcomes(root: Path) -> dict[str, Any]:
     """What became of each case; the trace, where there is one, lies in `root`."""
     trace = ["strace", "-f", "-qq", "-s", "1000", "-e", "trace=%file,%network,%process,kill"]
     before = [*trace, "-o", str(root / "trace")] if can_trace() else []
@@ -249,42 +249,42 @@ def found(root: Path) -> dict[str, Any]:
     return dict(json.loads(done.stdout))
 
 
-def names(found: dict[str, Any], kind: str) -> list[str]:
-    chosen = [name for name in found if name.startswith(kind)]
+def names(outcomes: dict[str, Any], kind: str) -> list[str]:
+    chosen = [name for name in outcomes if name.startswith(kind)]
     assert chosen
     return chosen
 
 
-def test_what_the_manifest_does_not_vouch_for_is_refused_unparsed(found: dict[str, Any]) -> None:
-    for name in names(found, "smuggled"):
-        assert found[name].get("ended", "").startswith("refused: "), (name, found[name])
-        assert not found[name]["parsed"], name
+def test_what_the_manifest_does_not_vouch_for_is_refused_unparsed(outcomes: dict[str, Any]) -> None:
+    for name in names(outcomes, "smuggled"):
+        assert outcomes[name].get("ended", "").startswith("refused: "), (name, outcomes[name])
+        assert not outcomes[name]["parsed"], name
 
 
 def test_what_a_forger_vouches_for_is_parsed_as_what_it_is_not_and_refused(
-    found: dict[str, Any],
+    outcomes: dict[str, Any],
 ) -> None:
-    for name in names(found, "vouched"):
-        assert found[name].get("ended", "").startswith("refused: "), (name, found[name])
+    for name in names(outcomes, "vouched"):
+        assert outcomes[name].get("ended", "").startswith("refused: "), (name, outcomes[name])
 
 
-def test_broken_trees_are_refused_or_loaded_or_kill_their_process(found: dict[str, Any]) -> None:
-    for name in names(found, "broken"):
-        ended = found[name].get("ended", "refused: it died")
-        assert ended.startswith("refused: ") or ended == "loaded", (name, found[name])
+def test_broken_trees_are_refused_or_loaded_or_kill_their_process(outcomes: dict[str, Any]) -> None:
+    for name in names(outcomes, "broken"):
+        ended = outcomes[name].get("ended", "refused: it died")
+        assert ended.startswith("refused: ") or ended == "loaded", (name, outcomes[name])
 
 
-def test_nothing_was_executed(found: dict[str, Any], root: Path) -> None:
+def test_nothing_was_executed(outcomes: dict[str, Any], root: Path) -> None:
     assert not (root / "flag").exists()
     # That this would have been seen, a file shows that is unpickled for once.
     assert (root / "control").exists()
-    assert found["control-pickle"]["ended"].startswith("refused: ")
+    assert outcomes["control-pickle"]["ended"].startswith("refused: ")
 
 
-def test_what_is_refused_unparsed_takes_no_memory(found: dict[str, Any]) -> None:
+def test_what_is_refused_unparsed_takes_no_memory(outcomes: dict[str, Any]) -> None:
     """The rest is bounded by the limits of its process, as a service's is by its container."""
-    for name in names(found, "smuggled"):
-        assert found[name]["memory"] < ALLOWED, (name, found[name])
+    for name in names(outcomes, "smuggled"):
+        assert outcomes[name]["memory"] < ALLOWED, (name, outcomes[name])
 
 
 def calls(trace: Path, case: str) -> list[str]:
@@ -311,19 +311,19 @@ def breaches(own: list[str], folder: Path) -> list[str]:
         r'newfstatat\(\d+, "", |exit(_group)?\(|\+\+\+ |--- SIG|<\.\.\. |'
         r'(stat|lstat|readlink)\("/(dev(/null[^"]*)?)?"'
     )
-    found = []
+    others = []
     for call in own:
         look = looks.match(call)
         is_inside = look and Path(os.path.normpath(look[1])).is_relative_to(folder)
         is_writing = re.search("O_(WRONLY|RDWR|CREAT|TRUNC)", call)
         if not harmless.match(call) and (not is_inside or is_writing):
-            found.append(call)
-    return found
+            others.append(call)
+    return others
 
 
 @pytest.mark.skipif(not can_trace(), reason="strace is not installed, or may not trace here")
-def test_the_trace_shows_that_nothing_else_was_touched(found: dict[str, Any], root: Path) -> None:
-    for name in found.keys() - {"control-pickle"}:
+def test_the_trace_shows_that_nothing_else_is_touched(outcomes: dict[str, Any], root: Path) -> None:
+    for name in outcomes.keys() - {"control-pickle"}:
         own = calls(root / "trace", name)
         assert own, name
         assert breaches(own, root / "cases" / name / "bundle") == [], name

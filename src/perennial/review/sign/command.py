@@ -8,11 +8,12 @@ from pathlib import Path
 
 from perennial.bundle import integrity, signing
 from perennial.bundle.manifest import BundleError
+from perennial.params import paths
 from perennial.runtime import jsonfile
 from perennial.runtime.errors import PerennialError
 from perennial.runtime.publishing import publishing
 
-BUNDLE = Path("models/bundle")
+BUNDLE = paths.BUNDLE
 
 #: The environment variable that names the private key's file.
 PRIVATE_KEY = "PERENNIAL_PRIVATE_KEY"
