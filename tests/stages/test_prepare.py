@@ -364,7 +364,7 @@ def test_a_reader_who_hangs_up_costs_no_output(
 ) -> None:
     prepare.main()
     outputs = shop.outputs()
-    for path in (prepare.TRAIN, prepare.METRICS):
+    for path in (paths.TRAIN, paths.DATA_METRICS):
         path.unlink()
 
     def closed(_: str) -> None:

@@ -23,8 +23,6 @@ from perennial.runtime.threads import thread_count
 from perennial.sources import periods
 from perennial.sources.reading.order import canonical
 
-RAW = paths.RAW
-
 
 def main() -> None:
     """Read the source, and write each of its periods."""
@@ -47,7 +45,7 @@ def by_period(rows: pd.DataFrame, contract: Contract, params: Collect) -> dict[s
     return periods.split(canonical(wanted, contract), time, params.period)
 
 
-def write(rows: dict[str, pd.DataFrame], folder: Path = RAW) -> None:
+def write(rows: dict[str, pd.DataFrame], folder: Path = paths.RAW) -> None:
     """Write the folder of raw rows, a file a period, whole or not at all."""
     with publishing(folder) as partial:
         partial.mkdir()

@@ -30,13 +30,6 @@ from perennial.runtime import jsonfile
 from perennial.runtime.errors import PerennialError, listed
 from perennial.runtime.publishing import publishing_all
 
-RAW = paths.RAW
-TRAIN = paths.TRAIN
-VALIDATION = paths.VALIDATION
-TEST = paths.TEST
-QUARANTINE = paths.QUARANTINE
-METRICS = paths.DATA_METRICS
-
 #: The quarantine's extra column.
 REASONS = "reasons"
 
@@ -65,7 +58,9 @@ def main() -> None:
     del raw  # a third of the memory, and all that is needed of it was taken
     results = run_checks(Sample(contract, **sides, method=params.split.method), params.checks)
     refuse_findings(results)
-    with publishing_all(TRAIN, VALIDATION, TEST, QUARANTINE, METRICS) as (*tables, metrics):
+    with publishing_all(
+        paths.TRAIN, paths.VALIDATION, paths.TEST, paths.QUARANTINE, paths.DATA_METRICS
+    ) as (*tables, metrics):
         for path, rows in zip(tables, [*sides.values(), quarantine], strict=True):
             parquet.write(path, rows)
         figures = summary(validation, contract, sides, results)
@@ -75,7 +70,7 @@ def main() -> None:
         print(line)
 
 
-def read_raw(contract: Contract, folder: Path = RAW) -> Raw:
+def read_raw(contract: Contract, folder: Path = paths.RAW) -> Raw:
     """Read every period in the order of their names, columns in the contract's order."""
     paths = sorted(folder.glob("*.parquet"), key=lambda path: path.stem)
     frames = [parquet.read_frame(path) for path in paths]
@@ -109,7 +104,7 @@ def refuse_breaches(
     if breaches:
         raise PerennialError(
             f"the rows break {CONTRACT}:{listed(breaches)}",
-            where=str(RAW),
+            where=str(paths.RAW),
             hint=f"correct the source and dvc repro; or, where it is right, change {CONTRACT}, or "
             "prepare.max_reject_share in params.yaml",
         )

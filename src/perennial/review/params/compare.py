@@ -6,9 +6,8 @@ from pathlib import Path
 
 from pydantic import Field
 
+from perennial.params import paths
 from perennial.params.yamlfile import Closed, load, parse
-
-PARAMS = Path("params.yaml")
 
 
 class Compare(Closed):
@@ -28,6 +27,6 @@ class Compare(Closed):
     """With fewer rows of the rarest class, likewise."""
 
 
-def compare_params(path: Path = PARAMS) -> Compare:
+def compare_params(path: Path = paths.PARAMS) -> Compare:
     """The section `compare` of a `params.yaml`, checked."""
     return parse(Compare, load(path).get("compare", {}), where=f"{path}: compare")

@@ -7,9 +7,8 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from perennial.params import paths
 from perennial.params.yamlfile import Closed, load, parse
-
-PARAMS = Path("params.yaml")
 
 
 class Range(Closed):
@@ -58,6 +57,6 @@ class Gate(Closed):
     """The most that the bundle's files may weigh."""
 
 
-def gate_params(path: Path = PARAMS) -> Gate:
+def gate_params(path: Path = paths.PARAMS) -> Gate:
     """Read and check the section `gate` of a `params.yaml`."""
     return parse(Gate, load(path).get("gate", {}), where=f"{path}: gate")

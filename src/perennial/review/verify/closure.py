@@ -18,11 +18,10 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple, TypeGuard
 
-from perennial.params import yamlfile
+from perennial.params import paths, yamlfile
 from perennial.runtime.errors import listed
 
 SOURCE = Path("src")
-PIPELINE = Path("dvc.yaml")
 STARTER = "src/__main__.py"
 RUNNER = "perennial.stages.runner"
 ROOM = "perennial.stages"
@@ -136,11 +135,11 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--check", action="store_true", required=True, help="exit with 1 if not")
     parser.parse_args(arguments)
-    breaches = differences(yamlfile.load(PIPELINE))
+    breaches = differences(yamlfile.load(paths.PIPELINE))
     if breaches:
         lines = listed(f"{stage} {what}" for stage, what in breaches)
-        print(f"{PIPELINE}: deps do not hold what the stages import:{lines}", file=sys.stderr)
-        print(f"  hint: correct the deps in {PIPELINE}, or the import", file=sys.stderr)
+        print(f"{paths.PIPELINE}: deps do not hold what the stages import:{lines}", file=sys.stderr)
+        print(f"  hint: correct the deps in {paths.PIPELINE}, or the import", file=sys.stderr)
         return 1
     return 0
 

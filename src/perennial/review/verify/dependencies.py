@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from perennial.params import yamlfile
+from perennial.params import paths, yamlfile
 from perennial.review.revision.checkout import Checkout
 from perennial.review.verify import closure
 from perennial.runtime.checks import Answer, CouldNotTell, Finding
@@ -15,7 +15,7 @@ def find_other_dependencies(checkout: Checkout) -> Answer:
 
     Stages that do not run `python src` are left out.
     """
-    pipeline = yamlfile.load(checkout.root / closure.PIPELINE)
+    pipeline = yamlfile.load(checkout.root / paths.PIPELINE)
     try:
         differences = closure.differences(pipeline, checkout.root / closure.SOURCE)
     except SyntaxError as error:
