@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from perennial.data import parquet
+from perennial.params import paths
 from perennial.preparation.leakage.checks import CHECKS
 from perennial.runtime.errors import PerennialError
 from perennial.stages import prepare
