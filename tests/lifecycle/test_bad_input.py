@@ -1,7 +1,7 @@
 """Wrong input is reported by the real entry: what, where, how to correct it; no half output.
 
-What a single file or row can have wrong is in tests/test_tables.py and tests/test_validation.py,
-and what `prepare` refuses besides in tests/build/test_prepare.py.
+The faults of single files and rows are in tests/sources/reading and tests/preparation,
+and what else `prepare` refuses in tests/stages/test_prepare.py.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class TestSource:
 
 
 class TestEstimator:
-    """One start of `train` costs seconds; tests/test_estimators.py has each fault by itself."""
+    """One start of `train` costs seconds; tests/learning/test_estimators.py has each fault by itself."""
 
     def test_a_wrong_value(self, project: Project) -> None:
         project.edit("params.yaml", "max_iter: 10", "max_iter: -1")
