@@ -3,6 +3,8 @@
 The order matters. The signature is checked, where a public key is configured, before the manifest
 is parsed; the manifest before any other file is opened; and each file's size and SHA-256 before it
 is parsed. The bytes that are returned are those that were hashed.
+
+Why so: docs/decisions.md#d32
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Nothing here trusts what it reads. A manifest that breaks a rule is refused with a `BundleError`
 that says which.
+
+Why so: docs/decisions.md#d33
 """
 
 from __future__ import annotations

@@ -4,6 +4,8 @@ The manifest lists the SHA-256 of every other file, so it is the bundle that is 
 signature lies beside the bundle's folder, in ``FOLDER.sig``: the folder is the same to the byte on
 machines that have the private key and on those that have not. Its 64 bytes are what `openssl
 pkeyutl` writes and verifies.
+
+Why so: docs/decisions.md#d34
 """
 
 from __future__ import annotations

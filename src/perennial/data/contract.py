@@ -2,6 +2,8 @@
 
 `data/contract.yaml` is the single source. `prepare` validates with it, `train` decides its
 preprocessing by it, `export` writes it into the bundle, whose requests are checked against it.
+
+Why so: docs/decisions.md#d11
 """
 
 from __future__ import annotations

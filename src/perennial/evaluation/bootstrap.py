@@ -32,6 +32,8 @@ true value, and when that is near zero the interval mostly lies above it: with a
 The draws are counts of blocks, and metrics follow from sums of blocks or from one sort:
 `scipy.stats.bootstrap` would score each resample anew, row by row. The same seed gives the same
 figures on every CPU, but for the last bits of a logarithm: see `metrics.sums`.
+
+Why so: docs/decisions.md#d27
 """
 
 from __future__ import annotations

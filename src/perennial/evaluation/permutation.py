@@ -11,6 +11,8 @@ both answer alike change nothing when exchanged, so they are no evidence.
 An exchange is a weighing: both models' answers stand in one sample, and each block counts either
 the head's or the base's. So one sort serves all exchanges, and every task's scorer serves as it
 is. `scipy.stats.permutation_test` would score each exchange anew, row by row.
+
+Why so: docs/decisions.md#d28
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The two models that any model must beat: the constant answer and a linear one."""
+"""The two models that any model must beat: the constant answer and a linear one.
+
+Why so: docs/decisions.md#d17
+"""
 
 from __future__ import annotations
 

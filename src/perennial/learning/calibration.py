@@ -2,6 +2,8 @@
 
 scikit-learn's `CalibratedClassifierCV` holds its curves inside an estimator; here they must be
 plain numbers, which the compiled model carries.
+
+Why so: docs/decisions.md#d18
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Fit the preprocessing: the contract decides what becomes of each column."""
+"""Fit the preprocessing: the contract decides what becomes of each column.
+
+Why so: docs/decisions.md#d13
+"""
 
 from __future__ import annotations
 

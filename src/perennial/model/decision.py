@@ -1,4 +1,7 @@
-"""From scores to answers: calibration, rounding, threshold, class."""
+"""From scores to answers: calibration, rounding, threshold, class.
+
+Why so: docs/decisions.md#d21
+"""
 
 from __future__ import annotations
 

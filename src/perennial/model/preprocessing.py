@@ -2,6 +2,8 @@
 
 It is data, not code: a list of steps in JSON that this one interpreter runs in training, in
 evaluation and in production. So no skew between them can arise.
+
+Why so: docs/decisions.md#d12
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 A stage computes with its own section and checks all of them, so that a mistake in `evaluate:` is
 reported before an hour of training, not after.
+
+Why so: docs/decisions.md#d3
 """
 
 from __future__ import annotations

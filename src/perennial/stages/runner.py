@@ -1,4 +1,7 @@
-"""What every stage does around its work: check versions and parameters, report errors, log."""
+"""What every stage does around its work: check versions and parameters, report errors, log.
+
+Why so: docs/decisions.md#d14
+"""
 
 from __future__ import annotations
 

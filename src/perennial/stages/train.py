@@ -1,4 +1,7 @@
-"""train: prepared rows to a fitted model, compiled at once, its parity proved."""
+"""train: prepared rows to a fitted model, compiled at once, its parity proved.
+
+Why so: docs/decisions.md#d15
+"""
 
 from __future__ import annotations
 

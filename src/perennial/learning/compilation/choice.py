@@ -1,4 +1,7 @@
-"""Which engine runs a fitted model: the first that takes it and passes the parity proof."""
+"""Which engine runs a fitted model: the first that takes it and passes the parity proof.
+
+Why so: docs/decisions.md#d20
+"""
 
 from __future__ import annotations
 

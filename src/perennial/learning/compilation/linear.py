@@ -1,4 +1,7 @@
-"""Compile the linear baseline: coefficients, rounded so that every processor has the same."""
+"""Compile the linear baseline: coefficients, rounded so that every processor has the same.
+
+Why so: docs/decisions.md#d16
+"""
 
 from __future__ import annotations
 

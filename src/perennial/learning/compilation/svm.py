@@ -1,4 +1,7 @@
-"""Graphs of kernel machines, in double precision: skl2onnx's are in single precision, or fail."""
+"""Graphs of kernel machines, in double precision: skl2onnx's are in single precision, or fail.
+
+Why so: docs/decisions.md#d19
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""ONNX graphs in double precision, run by onnxruntime on the processor."""
+"""ONNX graphs in double precision, run by onnxruntime on the processor.
+
+Why so: docs/decisions.md#d24
+"""
 
 from __future__ import annotations
 

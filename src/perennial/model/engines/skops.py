@@ -3,6 +3,8 @@
 skops builds objects of the types that a file names. It trusts scikit-learn's estimators and numpy's
 types; all others a person has to confirm. Here a file may hold no type but those that were in it
 when it was compiled, trusted by skops or not.
+
+Why so: docs/decisions.md#d26
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Trees, run by treelite's interpreter."""
+"""Trees, run by treelite's interpreter.
+
+Why so: docs/decisions.md#d22
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""`perennial compare`: what changed between two revisions, and whether the change is real."""
+"""`perennial compare`: what changed between two revisions, and whether the change is real.
+
+Why so: docs/decisions.md#d37
+"""
 
 from __future__ import annotations
 

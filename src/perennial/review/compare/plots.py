@@ -1,4 +1,7 @@
-"""Both models' curves over one another, on the rows that both answered."""
+"""Both models' curves over one another, on the rows that both answered.
+
+Why so: docs/decisions.md#d38
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Rules on the model beside the champion: changed at all, no worse, and no slice worse."""
+"""Rules on the model beside the champion: changed at all, no worse, and no slice worse.
+
+Why so: docs/decisions.md#d43
+"""
 
 from __future__ import annotations
 

@@ -4,6 +4,8 @@ A model leaves its trace in `dvc.lock`. Two locks hold the same model if their c
 the same, or their answers to the same test set; it was judged on this test set if its own
 shares a row with it. The number is a lower bound: an experiment that nobody committed, a branch
 that was squashed or deleted, and a look at the figures of another clone leave no trace.
+
+Why so: docs/decisions.md#d42
 """
 
 from __future__ import annotations

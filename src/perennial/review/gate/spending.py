@@ -12,6 +12,8 @@ alpha, half of it is spent at the planned number, and what a look may use,
 falls with each. The bound holds for models that were chosen without knowing how earlier ones did on
 these rows. Tuning against the gate's figures wears a test set out faster than any count of looks
 shows (Dwork et al. 2015, Science 349): hence a fresh holdout after the planned looks.
+
+Why so: docs/decisions.md#d41
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The verdict of all rules on a model, computed anew from the files."""
+"""The verdict of all rules on a model, computed anew from the files.
+
+Why so: docs/decisions.md#d39
+"""
 
 from __future__ import annotations
 

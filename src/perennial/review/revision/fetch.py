@@ -1,4 +1,7 @@
-"""A commit's files: from git, DVC's cache or a remote; what is in none of them is rebuilt."""
+"""A commit's files: from git, DVC's cache or a remote; what is in none of them is rebuilt.
+
+Why so: docs/decisions.md#d36
+"""
 
 from __future__ import annotations
 

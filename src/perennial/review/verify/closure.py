@@ -5,6 +5,8 @@ would not run again when that module changes, and its results would be recorded 
 code. An empty ``__init__.py`` holds nothing that could change a result, and need not be in them.
 
 ``python -m perennial.review.verify.closure --check`` exits with 1 if a closure leaves the deps.
+
+Why so: docs/decisions.md#d1
 """
 
 from __future__ import annotations

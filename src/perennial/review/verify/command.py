@@ -1,4 +1,7 @@
-"""`perennial verify`: whether a commit's results are those of its code, data and parameters."""
+"""`perennial verify`: whether a commit's results are those of its code, data and parameters.
+
+Why so: docs/decisions.md#d45
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""No configuration that git tracks holds a secret."""
+"""No configuration that git tracks holds a secret.
+
+Why so: docs/decisions.md#d46
+"""
 
 from __future__ import annotations
 

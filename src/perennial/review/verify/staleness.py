@@ -1,4 +1,7 @@
-"""`dvc.lock` describes this very checkout."""
+"""`dvc.lock` describes this very checkout.
+
+Why so: docs/decisions.md#d44
+"""
 
 from __future__ import annotations
 
