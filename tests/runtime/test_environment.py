@@ -31,11 +31,17 @@ old==1.0 ; python_full_version < '3' \\
     --hash=sha256:dd
 elsewhere==1.0; sys_platform == 'plan9'
 dvc[s3,gs]==3.0
+unpinned>=1
 """
 
 
 def test_pins_that_hold_here() -> None:
-    assert dict(pinned(LOCK)) == {"numpy": "2.0.0", "zope-interface": "7.1", "dvc": "3.0"}
+    assert dict(pinned(LOCK)) == {
+        "numpy": "2.0.0",
+        "zope-interface": "7.1",
+        "dvc": "3.0",
+        "unpinned": ">=1",
+    }
 
 
 def test_the_repositorys_lock_pins_every_package() -> None:

@@ -52,9 +52,6 @@ _RESOLVED = {
     ),
 }
 
-#: What YAML 1.1 takes for the end of a line, and YAML 1.2 for a character like any other.
-_LINE_ENDS = re.compile("[\x85\u2028\u2029]")
-
 #: Levels of lists and mappings. The C parser recurses without a limit of its own.
 _DEEPEST = 100
 
@@ -169,9 +166,6 @@ def loads(content: bytes, *, where: str) -> dict[str, Any]:
 
 
 def _parsed(text: str) -> Any:
-    separator = _LINE_ENDS.search(text)
-    if separator:
-        raise yaml.YAMLError(f"the line separator {separator[0]!r} has to be escaped in quotes")
     depth = 0
     event: Any
     for event in yaml.parse(text, Loader=_Loader):

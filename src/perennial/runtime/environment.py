@@ -40,8 +40,8 @@ def pinned(text: str) -> Iterator[tuple[str, str]]:
         if line[:1].isalnum():
             requirement = Requirement(line.removesuffix("\\"))
             if requirement.marker is None or requirement.marker.evaluate():
-                (pin,) = requirement.specifier
-                yield canonicalize_name(requirement.name), pin.version
+                version = str(requirement.specifier).removeprefix("==")
+                yield canonicalize_name(requirement.name), version
 
 
 def installed(paths: list[str] | None = None) -> dict[str, str]:
