@@ -98,7 +98,7 @@ class TestSource:
 
 
 class TestEstimator:
-    """A start of `train` costs seconds; each fault by itself is in tests/learning."""
+    """A start of `train` takes seconds: each fault by itself is in tests/learning."""
 
     def test_a_wrong_value(self, project: Project) -> None:
         project.edit("params.yaml", "max_iter: 10", "max_iter: -1")
