@@ -108,6 +108,8 @@ def test_a_scalar_has_the_value_that_dvc_records(path: Path, scalar: str) -> Non
 @example("a: &a {x: 1}\nb: {<<: *a, x: 2}\nc: {<<: [*a, {x: 3}], y: 4}\n")
 @example("deep: {b: &b {<<: &a {x: 1}, x: 2}}\nc: {<<: *b}\n")
 @example("a: {1: 2, 1.0: 3}\n")
+@example("0001-01-01: 1\n")
+@example("a: {? [2013-01-01] : 1}\n")
 def test_a_document_is_read_as_dvc_reads_it_or_not_at_all(path: Path, document: str) -> None:
     path.write_text(document, encoding="utf-8", newline="")
     try:
@@ -163,7 +165,8 @@ def refusal(text: str | bytes, folder: Path) -> str:
     [
         ("collect:\n  until: 2013-09-30", "collect.until is an unquoted date (2013-09-30)"),
         ("a: [1, 2013-09-30 12:00:00]", "a[1] is an unquoted date (2013-09-30 12:00:00)"),
-        ("2013-09-30: 1\nb: 2013-10-01", "b is an unquoted date"),
+        ("2013-09-30: 1\nb: 2013-10-01", "2013-09-30 is an unquoted date (2013-09-30)"),
+        ("a: {2013-09-30: 1}", "a.2013-09-30 is an unquoted date (2013-09-30)"),
     ],
 )
 def test_an_unquoted_date_is_refused_with_its_remedy(tmp_path: Path, date: str, key: str) -> None:

@@ -21,6 +21,7 @@ from perennial.evaluation.answering import Models, Side, answered
 from perennial.evaluation.figures import importance_figures, metric_figures
 from perennial.evaluation.plots import PLOTS
 from perennial.evaluation.scoring import default_primary
+from perennial.params import paths
 from perennial.params.build import BuildParams, read_params
 from perennial.runtime import jsonfile
 from perennial.runtime.errors import PerennialError
@@ -232,7 +233,7 @@ def side(project: Project, **changes: Any) -> tuple[Contract, BuildParams, Model
     """The test side of a project, under other parameters."""
     contract, params, models = read_contract(), read_params(), evaluate.read_models()
     params = BuildParams.model_validate({**params.model_dump(), **changes})
-    table = parquet.read(project.root / evaluate.TEST)
+    table = parquet.read(project.root / paths.TEST)
     method = params.prepare.split.method
     return contract, params, models, answered(table, contract, method, models)
 

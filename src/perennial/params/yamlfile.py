@@ -229,7 +229,9 @@ def _dates(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
         yield key, value
     elif isinstance(value, dict):
         for name, item in value.items():
-            yield from _dates(item, f"{key}.{name}" if key else str(name))
+            inner = f"{key}.{name}" if key else str(name)
+            yield from _dates(name, inner)
+            yield from _dates(item, inner)
     elif isinstance(value, list):
         for place, item in enumerate(value):
             yield from _dates(item, f"{key}[{place}]")
