@@ -44,8 +44,11 @@ OUTPUTS_OF = {
     "export": ["models/bundle"],
 }
 
-#: Variables that are not inherited from whoever runs the tests.
-_OWN = ("PYTHONPATH", "PYTHONHASHSEED", "OMP_NUM_THREADS", "TZ", "LC_ALL", "DVC_", "GIT_")
+#: Variables that are not inherited from whoever runs the tests, `make test ARGS=…` among them.
+_OWN = (
+    "PYTHONPATH", "PYTHONHASHSEED", "OMP_NUM_THREADS", "TZ", "LC_ALL", "DVC_", "GIT_",
+    "ARGS", "MAKE", "MFLAGS",
+)  # fmt: skip
 
 
 def pytest_configure() -> None:
