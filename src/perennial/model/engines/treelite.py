@@ -1,4 +1,4 @@
-"""Trees, run by treelite's interpreter.
+"""Trees, run by tables of bits where their form allows, else by treelite's interpreter.
 
 Why so: docs/decisions.md#d22
 """
@@ -6,6 +6,7 @@ Why so: docs/decisions.md#d22
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,14 @@ import numpy as np
 import treelite
 from numpy.typing import NDArray
 
+from perennial.model.bitvectors import BitVectors, UnsupportedTreesError
 from perennial.model.decision import sigmoid, softmax
 from perennial.runtime.threads import cores, thread_count
 
 FILE = "model.tl"
+
+#: Fewer rows than this are sooner answered by the interpreter. Changes no result.
+MANY = 8
 
 Array = NDArray[Any]
 
@@ -49,9 +54,20 @@ class TreeliteEngine:
         """Score rows: (rows, features) to probabilities (rows, classes) or values (rows,)."""
         # treelite computes in its own input type; the cast to float32 has rounded already.
         matrix = matrix.astype(self.model.input_type, copy=False)
+        tables = self._tables if len(matrix) >= MANY else None
+        margins = self._interpreted(matrix) if tables is None else tables.margins(matrix)
+        return _LINKS[self._link](margins.astype(np.float64))
+
+    @cached_property
+    def _tables(self) -> BitVectors | None:
+        try:
+            return BitVectors(self.model)
+        except UnsupportedTreesError:
+            return None
+
+    def _interpreted(self, matrix: Array) -> Array:
         margins = treelite.gtil.predict(self.model, matrix, nthread=self._threads, pred_margin=True)
-        outputs = int(np.prod(margins.shape[1:]))
-        return _LINKS[self._link](margins.reshape(len(matrix), outputs).astype(np.float64))
+        return margins.reshape(len(matrix), int(np.prod(margins.shape[1:])))
 
 
 def _binary(positive: Array) -> Array:
