@@ -102,11 +102,12 @@ class BitVectors:
         self._dtype = np.dtype(model.input_type)
         self._word = np.dtype(np.uint32 if most <= 32 else np.uint64)
         width = 8 * self._word.itemsize
+        self._all_leaves = (1 << width) - 1
         self._leaves = np.zeros(len(trees) * width, self._dtype)
-        self._first_leaf = np.arange(len(trees)) * width
+        self._first_leaf = np.arange(len(trees))[:, np.newaxis] * width
         tests: dict[int, list[_Test]] = {}
         for number, tree in enumerate(trees):
-            values, inner = tree.numbered(number, (1 << width) - 1)
+            values, inner = tree.numbered(number, self._all_leaves)
             self._leaves[number * width : number * width + len(values)] = values
             for test in inner:
                 tests.setdefault(test.feature, []).append(test)
@@ -116,41 +117,57 @@ class BitVectors:
         ]
         self._base = np.asarray(head.get_field("base_scores"), np.float64)
         classes = np.asarray(head.get_field("class_id"))
-        self._trees_of_class = [np.flatnonzero(classes == k) for k in range(len(self._base))]
+        self._trees_of_class = [classes == k for k in range(len(self._base))]
 
     def margins(self, matrix: Array) -> Array:
         """Sums of leaves and base scores, (rows, features) to (rows, classes)."""
-        starts = range(0, len(matrix), CHUNK)
-        parts = [self._margins(matrix[start : start + CHUNK]) for start in starts]
-        return np.concatenate(parts) if parts else np.zeros((0, len(self._base)), self._dtype)
+        sums = np.zeros((len(self._base), len(matrix)), self._dtype)
+        scratch = _Scratch.of(min(CHUNK, len(matrix)), len(self._first_leaf), self._word)
+        for start in range(0, len(matrix), CHUNK):
+            part = matrix[start : start + CHUNK]
+            leaves = self._leaves.take(self._reached(part, scratch))
+            for row, trees in zip(sums, self._trees_of_class, strict=True):
+                ours = leaves if len(sums) == 1 else leaves[trees]
+                # Over the first axis numpy adds in order; over the last, in pairs.
+                np.add.reduce(ours, axis=0, out=row[start : start + CHUNK])
+        return (sums.T + self._base).astype(self._dtype)
 
-    def _margins(self, matrix: Array) -> Array:
-        leaves = self._leaves.take(self._reached(matrix) + self._first_leaf)
-        # A running sum adds in order; a plain sum would add in pairs, to other last digits.
-        sums = [
-            np.add.accumulate(leaves[:, trees], axis=1)[:, -1]
-            if len(trees)
-            else np.zeros(len(matrix), self._dtype)
-            for trees in self._trees_of_class
-        ]
-        return (np.stack(sums, axis=1) + self._base).astype(self._dtype)
-
-    def _reached(self, matrix: Array) -> Array:
-        # The number of the leaf in each tree, shape (rows, trees).
-        words = np.full((len(matrix), len(self._first_leaf)), -1).astype(self._word)
-        allowed = np.empty_like(words)
+    def _reached(self, matrix: Array, scratch: _Scratch) -> Array:
+        # Where the leaves are that rows reach, shape (trees, rows).
+        words, allowed = scratch.words[: len(matrix)], scratch.allowed[: len(matrix)]
+        words.fill(self._all_leaves)
         for feature, table in self._tables:
             values = matrix[:, feature]
-            missing = np.isnan(values)
             with np.errstate(invalid="ignore"):
                 places = table.places(values)
-            places[missing] = len(table.words) - 1
+            places[np.isnan(values)] = len(table.words) - 1
             # "clip" only because numpy buffers the output otherwise; no place is outside.
             table.words.take(places, axis=0, out=allowed, mode="clip")
             words &= allowed
-        lowest = words & (~words + self._word.type(1))
-        # A power of two as a float has its logarithm in the exponent.
-        return (lowest.astype(np.float64).view(np.int64) >> 52) - 1023
+        # The lowest bit. A power of two as a float has its logarithm in the exponent.
+        np.negative(words, out=allowed)
+        words &= allowed
+        powers = scratch.powers[:, : len(matrix)]
+        powers[:] = words.T
+        numbers = powers.view(np.int64)
+        numbers >>= 52
+        numbers += self._first_leaf - 1023
+        return numbers
+
+
+@dataclass(frozen=True, slots=True)
+class _Scratch:
+    """Memory that the chunks of a call share: fresh pages would take half of the time."""
+
+    words: Array
+    allowed: Array
+    powers: Array
+
+    @classmethod
+    def of(cls, rows: int, trees: int, word: Any) -> _Scratch:
+        """Room for some rows."""
+        words, allowed = np.empty((2, rows, trees), word)
+        return cls(words, allowed, np.empty((trees, rows)))
 
 
 class _Tree:
