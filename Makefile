@@ -54,7 +54,7 @@ reproduce: environment  ## Prove that other threads, seeds, folders and Pythons 
 
 lock:  ## Compile the requirement locks with uv; ARGS=--upgrade for the newest versions
 	@command -v uv >/dev/null || { echo "make lock needs uv: python3 -m pip install uv" >&2; exit 2; }
-	@cd requirements && for name in build live live-onnx live-skops live-arrow land review dev; do \
+	@cd requirements && for name in build live live-onnx live-skops live-arrow land live-postgres review dev; do \
 		$(LOCK) $(ARGS) $$name.in --output-file $$name.txt || exit; done
 
 environment:  ## Install what development needs into .venv, and nothing else

@@ -2,6 +2,8 @@
 
 Predictions and events are numbered in the order of their commits, so that a reader who has come to
 a number has seen all below it. Statements name their values as `:name`.
+
+Why so: docs/decisions.md#d68, docs/decisions.md#d70
 """
 
 from __future__ import annotations

@@ -3,6 +3,8 @@
 Of several events about one prediction the newest outcome counts; of those with one outcome time,
 the one that arrived last; of those that arrived together, the greatest value as JSON text. So the
 order in which events are written makes no difference.
+
+Why so: docs/decisions.md#d69
 """
 
 from __future__ import annotations
