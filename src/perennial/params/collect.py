@@ -64,8 +64,8 @@ class Values(Closed):
     decimal: Literal[".", ","] | None = None
     """The decimal mark. By default a point, and a number with a comma is refused: it may be either.
     Once stated, the other of point and comma may stand between thousands."""
-    thousands: Literal["", ".", ",", " ", "'", "_"] | None = None
-    """The mark between thousands, if it is another; `""` for none."""
+    thousands: Literal["none", ".", ",", " ", "'", "_"] | None = None
+    """The mark between thousands, if it is another, or `none`."""
     nulls: list[str] | None = None
     """Texts that mean a missing value, besides the empty one."""
     true_values: list[str] | None = None
@@ -79,7 +79,7 @@ class Values(Closed):
 
     @model_validator(mode="after")
     def _distinct(self) -> Values:
-        if self.thousands and self.thousands == self.decimal:
+        if self.thousands is not None and self.thousands == self.decimal:
             raise ValueError("decimal and thousands are the same mark")
         both = _lower(self.true_values) & _lower(self.false_values)
         if both:

@@ -8,6 +8,7 @@ and the parameters.
 from __future__ import annotations
 
 import importlib
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,7 +21,7 @@ from perennial.params.build import read_params
 from perennial.params.collect import Collect
 from perennial.runtime.publishing import publishing
 from perennial.runtime.threads import thread_count
-from perennial.sources import periods
+from perennial.sources import periods, remarks
 from perennial.sources.reading.order import canonical
 
 
@@ -35,6 +36,9 @@ def read_source(params: Collect, contract: Contract) -> pd.DataFrame:
     """Read all rows of the source, in the contract's types and in any order."""
     source = importlib.import_module(f"perennial.sources.{params.source}")
     rows: pd.DataFrame = source.read(contract, params)
+    if params.source == "files":
+        for line in remarks.nulls_kept(rows, contract):
+            print(line, file=sys.stderr)
     return rows
 
 

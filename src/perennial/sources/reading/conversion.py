@@ -161,7 +161,7 @@ def _numbers_from_texts(column: pa.ChunkedArray, how: Writing | None) -> pa.Chun
     if how and how.may_be_german and not how.is_stated:
         _refuse_unless(pc.invert(pc.match_substring_regex(column, _GROUPED)))
     numbers = column.cast(pa.float64())
-    _refuse_unless(pc.less_equal(pc.abs(numbers), float(EXACT)))
+    _refuse_unless(pc.less(pc.abs(numbers), float(EXACT)))
     return _finite(numbers)
 
 

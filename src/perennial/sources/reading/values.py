@@ -26,8 +26,11 @@ _ISO = re.compile(
     r"(?:[T ](?:[01]\d|2[0-3])(?::?[0-5]\d(?::?[0-5]\d(?:[.,]\d+)?)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?",
     re.ASCII,
 )
-_AFFIX = r"[^\d\s.,'\u2019+\-\u2212()<>=~≤≥≈±][^\d.,'\u2019+\-\u2212()<>=~≤≥≈±]{0,11}"
-_WITH_UNIT = re.compile(rf"[+\-\u2212]?(?:({_AFFIX}?)\s*[\d.,]+|[\d.,]+\s*({_AFFIX}))", re.ASCII)
+_NOT = r"\d\s.,'\u2019+\-\u2212()<>=~≤≥≈±"
+#: A unit before a number, a sign such as $ or a word of its own, or behind it.
+_WITH_UNIT = re.compile(
+    rf"[+\-\u2212]?(?:([^\w{_NOT}]|[^{_NOT}]{{2,4}}(?=\s))\s*[\d.,]+|[\d.,]+\s*([^{_NOT}][^\d<>]{{0,11}}))"
+)
 _MARKED = re.compile(r"[(+\-\u2212]?\s*\d+(?:[.,'\u2019\s_]\d+)+\)?", re.ASCII)
 
 
@@ -40,7 +43,9 @@ def number(text: str, how: Writing) -> float:
     plain = _plain(text, how, TYPES["number"].meaning)
     if how.may_be_german and not how.is_stated and _is_grouped(plain):
         raise Refused(_unknown_marks(TYPES["number"].meaning))
-    return _exact(float(plain), is_whole=plain.lstrip("-").isdigit())
+    whole, _, part = plain.partition(".")
+    is_whole = not part.strip("0") and whole.lstrip("-").isdigit()
+    return _exact(float(plain), int(whole) if is_whole else 0)
 
 
 def integer(text: str, how: Writing) -> int:
@@ -127,7 +132,7 @@ def _text_of(value: Any, how: Writing) -> str:
 def _number_of(value: Any, _: Writing) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise Refused(TYPES["number"].meaning)
-    return _exact(float(value), is_whole=isinstance(value, int))
+    return _exact(float(value), value if isinstance(value, int) else 0)
 
 
 def _integer_of(value: Any, _: Writing) -> int:
@@ -215,14 +220,14 @@ def _unknown_marks(meaning: str) -> str:
     )
 
 
-def _exact(value: float, *, is_whole: bool) -> float:
-    if not math.isfinite(value):
-        raise Refused(TYPES["number"].meaning)
-    if is_whole and abs(value) > EXACT:
+def _exact(value: float, whole: int) -> float:
+    if abs(whole) > EXACT:
         raise Refused(
             f"a number that is exact (past 2^53 digits would be lost): make the column an integer "
             f"or a text in {CONTRACT}"
         )
+    if not math.isfinite(value):
+        raise Refused(TYPES["number"].meaning)
     # -0.0 equals 0.0 and sorts with it, but has other bytes.
     return value + 0.0
 

@@ -68,7 +68,7 @@ def writing_of(name: str, column: Column, dialect: Csv) -> Writing:
     categories = column.categories or []
     return Writing(
         decimal=decimal or ".",
-        thousands=thousands or "",
+        thousands="" if thousands in (None, "none") else thousands,
         is_stated=decimal is not None,
         may_be_german=dialect.delimiter == ";",
         nulls=frozenset(text.strip() for text in ("", *(setting("nulls") or []))),
@@ -117,7 +117,7 @@ def _marks(name: str, decimal: str | None, thousands: str | None) -> tuple[str |
     if thousands is None:
         return decimal, {".": ",", ",": "."}.get(decimal or "")
     if decimal is None:
-        decimal = "," if thousands == "." else "."
+        decimal = "," if thousands == "." else "." if thousands == "," else None
     if decimal == thousands:
         raise PerennialError(
             f"column {name}: decimal and thousands are both {decimal!r}",
