@@ -21,7 +21,7 @@ from perennial.params.build import read_params
 from perennial.params.collect import Collect
 from perennial.runtime.publishing import publishing
 from perennial.runtime.threads import thread_count
-from perennial.sources import periods, remarks
+from perennial.sources import periods
 from perennial.sources.reading.order import canonical
 
 
@@ -37,6 +37,8 @@ def read_source(params: Collect, contract: Contract) -> pd.DataFrame:
     source = importlib.import_module(f"perennial.sources.{params.source}")
     rows: pd.DataFrame = source.read(contract, params)
     if params.source == "files":
+        from perennial.sources import remarks
+
         for line in remarks.nulls_kept(rows, contract):
             print(line, file=sys.stderr)
     return rows

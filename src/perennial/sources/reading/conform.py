@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -21,12 +21,12 @@ from perennial.sources.reading.conversion import (
     RefusedColumn,
     accepts,
     convert,
-    one_by_one,
 )
-from perennial.sources.reading.faults import Fault, WrongValue, WrongValues
 from perennial.sources.reading.names import check_names
 from perennial.sources.reading.origin import Origin, clipped
-from perennial.sources.reading.writing import writing_of
+
+if TYPE_CHECKING:
+    from perennial.sources.reading.faults import Fault
 
 _HIDDEN = "(not shown: the column is sensitive)"
 
@@ -65,6 +65,9 @@ def conform(
     if wrong:
         raise PerennialError(f"wrong types:{listed(wrong)}", where=origin.name, hint=origin.hint)
 
+    if dialect is not None:
+        from perennial.sources.reading.writing import writing_of
+
     def converted(name: str, column: Column) -> pa.ChunkedArray:
         if not accepts(column.type, table[name].type, is_text=is_text):
             return pa.chunked_array([pa.nulls(len(table), ARROW[column.type])])
@@ -78,6 +81,9 @@ def from_values(
     columns: Mapping[str, Sequence[Any]], contract: Contract, origin: Origin
 ) -> Conformed:
     """Bring columns of Python values, as JSON or a database gives them, to the contract's types."""
+    from perennial.sources.reading.single import one_by_one
+    from perennial.sources.reading.writing import writing_of
+
     check_names(list(columns), contract, origin.name)
 
     def converted(name: str, column: Column) -> pa.ChunkedArray:
@@ -112,6 +118,8 @@ def _converted(convert_: _Convert, rows: int, contract: Contract, origin: Origin
             faults += _faults(name, column, refused.refusals, origin)
     faults = faults or _missing_times(columns, contract, origin)
     if faults:
+        from perennial.sources.reading.faults import WrongValues
+
         raise WrongValues(faults, where=origin.name, hint=origin.hint)
     zoned = {
         name: values.type.tz is not None
@@ -124,6 +132,8 @@ def _converted(convert_: _Convert, rows: int, contract: Contract, origin: Origin
 
 
 def _faults(name: str, column: Column, refusals: Sequence[Refusal], origin: Origin) -> list[Fault]:
+    from perennial.sources.reading.faults import Fault, WrongValue
+
     by_reason: dict[str, list[WrongValue]] = {}
     for refusal in refusals:
         shown = _HIDDEN if column.sensitive else _shown(refusal.value)
@@ -144,6 +154,8 @@ def _missing_times(
     time = contract.only("time")
     if time is None or not columns[time].null_count:
         return []
+    from perennial.sources.reading.faults import Fault, WrongValue
+
     row = pc.index(pc.is_null(columns[time]), pa.scalar(value=True)).as_py()
     value = WrongValue("null", origin.place(row), columns[time].null_count)
     return [Fault(time, f"{TYPES['datetime'].meaning}: the time column lacks nothing", [value])]

@@ -1,14 +1,14 @@
 """A column's values as one type of the contract, without loss.
 
 Arrow converts a column at once where every value is plainly written. Where one is not, each
-distinct value is looked at by itself, in `values`, and those that are refused are counted.
+distinct value is looked at by itself, in `single`, and those that are refused are counted.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,10 +16,10 @@ import pyarrow.types as pt
 
 from perennial.data.contract import Type
 from perennial.data.parquet import ARROW
-from perennial.sources.reading.values import EXACT, FROM_TEXT, Refused, from_value
-from perennial.sources.reading.writing import Writing
+from perennial.model.types import EXACT
 
-ONE_KIND = "like the times before it: with an offset from UTC in some rows, without one in others"
+if TYPE_CHECKING:
+    from perennial.sources.reading.writing import Writing
 
 #: What Arrow raises for a column that it cannot convert.
 _ARROW = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
@@ -27,7 +27,7 @@ _ARROW = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, Overf
 _PLAIN_WHOLE = r"^-?[0-9]+(\.0{0,2})?$"
 _GROUPED = r"^-?[1-9][0-9]{0,2}\.[0-9]{3}$"
 _OFFSET = r"[0-9]:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
-_ZONED = pa.timestamp("us", "UTC")
+ZONED = pa.timestamp("us", "UTC")
 
 
 @dataclass(frozen=True)
@@ -87,61 +87,10 @@ def convert(
     try:
         return at_once[kind](column, how)
     except _ARROW:
-        return one_by_one(column.to_pylist(), kind, how or Writing(), is_text=is_string and is_text)
+        # Not at the top: plain columns, the flights' among them, never need it.
+        from perennial.sources.reading.single import one_by_one
 
-
-def one_by_one(
-    values: Sequence[Any], kind: Type, how: Writing, *, is_text: bool
-) -> pa.ChunkedArray:
-    """Convert Python's values, each distinct one by itself."""
-    known: dict[Any, Any] = {}
-    first: dict[Any, tuple[int, Any]] = {}
-    keys = [_key(value) for value in values]
-    for row, (key, value) in enumerate(zip(keys, values, strict=True)):
-        first.setdefault(key, (row, value))
-    if kind in {"number", "integer", "datetime"}:
-        how = how.learned(value for _, value in first.values() if isinstance(value, str))
-    refused = {}
-    for key, (_, value) in first.items():
-        try:
-            known[key] = _one(value, kind, how, is_text=is_text)
-        except (Refused, ArithmeticError) as reason:
-            refused[key] = str(reason)
-    if kind == "datetime" and not refused:
-        refused = _other_kind(known)
-    if refused:
-        raise RefusedColumn(_counted(keys, first, refused))
-    is_zoned = any(getattr(value, "tzinfo", None) for value in known.values())
-    wanted = _ZONED if kind == "datetime" and is_zoned else ARROW[kind]
-    return pa.chunked_array([pa.array([known[key] for key in keys], wanted)])
-
-
-def _one(value: Any, kind: Type, how: Writing, *, is_text: bool) -> Any:
-    if value is None:
-        return None
-    return FROM_TEXT[kind](value, how) if is_text else from_value(value, kind, how)
-
-
-def _key(value: Any) -> Any:
-    # 1, 1.0 and True are one key of a dictionary, and a list is none.
-    return (type(value), value) if value.__hash__ else (type(value), repr(value))
-
-
-def _other_kind(known: dict[Any, Any]) -> dict[Any, str]:
-    # Times with an offset and times without have no order.
-    zoned = {key: value.tzinfo is not None for key, value in known.items() if value is not None}
-    kind = next(iter(zoned.values()), None)
-    return {key: ONE_KIND for key, is_zoned in zoned.items() if is_zoned != kind}
-
-
-def _counted(
-    keys: list[Any], first: dict[Any, tuple[int, Any]], refused: dict[Any, str]
-) -> list[Refusal]:
-    counts = dict.fromkeys(refused, 0)
-    for key in keys:
-        if key in counts:
-            counts[key] += 1
-    return [Refusal(first[key][1], first[key][0], counts[key], refused[key]) for key in refused]
+        return one_by_one(column.to_pylist(), kind, how, is_text=is_string and is_text)
 
 
 def _is_string(given: pa.DataType) -> bool:
@@ -191,7 +140,8 @@ def _integers(column: pa.ChunkedArray, _: Writing | None) -> pa.ChunkedArray:
 
 
 def _booleans_from_texts(column: pa.ChunkedArray, how: Writing | None) -> pa.ChunkedArray:
-    how, lower = how or Writing(), pc.utf8_lower(column)
+    assert how is not None
+    lower = pc.utf8_lower(column)
     is_true = pc.is_in(lower, pa.array(sorted(how.true), pa.string()))
     is_false = pc.is_in(lower, pa.array(sorted(how.false), pa.string()))
     _refuse_unless(pc.or_(pc.is_null(lower), pc.or_(is_true, is_false)))
@@ -211,23 +161,23 @@ def _moments_from_texts(column: pa.ChunkedArray, how: Writing | None) -> pa.Chun
     zoned = pc.match_substring_regex(column, _OFFSET)
     if pc.any(zoned).as_py():
         _refuse_unless(zoned)
-        return column.cast(_ZONED)
+        return column.cast(ZONED)
     return column.cast(pa.timestamp("us"))
 
 
 def _moments(column: pa.ChunkedArray, _: Writing | None) -> pa.ChunkedArray:
     is_zoned = pt.is_timestamp(column.type) and column.type.tz is not None
     # Not safe: what is finer than a microsecond is cut off.
-    return column.cast(_ZONED if is_zoned else pa.timestamp("us"), safe=False)
+    return column.cast(ZONED if is_zoned else pa.timestamp("us"), safe=False)
 
 
 def _categories_from_texts(column: pa.ChunkedArray, how: Writing | None) -> pa.ChunkedArray:
     if how is None:
         return column
+    from perennial.sources.reading.values import category
+
     texts = pc.unique(column)
-    spelled = [
-        None if text is None else FROM_TEXT["category"](text, how) for text in texts.to_pylist()
-    ]
+    spelled = [None if text is None else category(text, how) for text in texts.to_pylist()]
     if spelled == texts.to_pylist():
         return column
     return pc.take(pa.array(spelled, pa.string()), pc.index_in(column, texts))
@@ -250,7 +200,7 @@ def _refuse_unless(allowed: Any) -> None:
         raise pa.ArrowInvalid("a value that is not plainly written")
 
 
-_Convert = Callable[[Any, Writing | None], Any]
+_Convert = Callable[[Any, Any], Any]
 
 _FROM_TEXTS: dict[Type, _Convert] = {
     "category": _categories_from_texts,

@@ -1,7 +1,7 @@
 """Single values as the contract's types: what is plain to a person, and nothing that is a guess.
 
 `conversion` converts whole columns at once where every value is plainly written; where one is not,
-each distinct value comes here.
+each distinct value comes here, by way of `single`.
 """
 
 from __future__ import annotations
@@ -15,23 +15,21 @@ from functools import lru_cache
 from typing import Any
 
 from perennial.data.contract import CONTRACT, Type
-from perennial.model.types import TYPES
+from perennial.model.types import EXACT, TYPES
 from perennial.sources.reading.writing import NUMERIC_DATE, Writing, normal_form
 
-#: A number is exact up to here.
-EXACT = 2**53
-
-_ISO = re.compile(
+# Texts and not patterns: what the flights need is imported without them being compiled.
+_ISO = (
     r"\d{4}(?:-\d\d-\d\d|\d{4}|-?W\d\d(?:-?[1-7])?)"
-    r"(?:[T ](?:[01]\d|2[0-3])(?::?[0-5]\d(?::?[0-5]\d(?:[.,]\d+)?)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?",
-    re.ASCII,
+    r"(?:[T ](?:[01]\d|2[0-3])(?::?[0-5]\d(?::?[0-5]\d(?:[.,]\d+)?)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?"
 )
+_MARKED = r"[(+\-\u2212]?\s*\d+(?:[.,'\u2019\s_]\d+)+\)?"
 _NOT = r"\d\s.,'\u2019+\-\u2212()<>=~≤≥≈±"
-#: A unit before a number, a sign such as $ or a word of its own, or behind it.
-_WITH_UNIT = re.compile(
-    rf"[+\-\u2212]?(?:([^\w{_NOT}]|[^{_NOT}]{{2,4}}(?=\s))\s*[\d.,]+|[\d.,]+\s*([^{_NOT}][^\d<>]{{0,11}}))"
+#: A number with a unit: before it, a sign such as $ or a word of its own, or behind it.
+_WITH_UNIT = (
+    rf"[+\-\u2212]?(?:([^\w{_NOT}]|[^{_NOT}]{{2,4}}(?=\s))\s*[\d.,]+|"
+    rf"[\d.,]+\s*([^{_NOT}][^\d<>]{{0,11}}))"
 )
-_MARKED = re.compile(r"[(+\-\u2212]?\s*\d+(?:[.,'\u2019\s_]\d+)+\)?", re.ASCII)
 
 
 class Refused(ValueError):
@@ -79,9 +77,9 @@ def moment(text: str, how: Writing) -> datetime:
         if how.date_format not in (None, "iso"):
             meaning = f"a date written {how.date_format}"
             return _in_utc(datetime.strptime(text, str(how.date_format)))  # noqa: DTZ007
-        if _ISO.fullmatch(text):
+        if re.fullmatch(_ISO, text, re.ASCII):
             return _in_utc(datetime.fromisoformat(text))
-        found = NUMERIC_DATE.fullmatch(text)
+        found = re.fullmatch(NUMERIC_DATE, text, re.ASCII)
         if found and how.date_format is None:
             return _from_parts(found, how)
     except (ValueError, OverflowError) as error:
@@ -197,9 +195,9 @@ def _number_pattern(decimal: str, thousands: str, unit: str) -> re.Pattern[str]:
 
 
 def _question(text: str, how: Writing, meaning: str) -> str:
-    if not how.is_stated and _MARKED.fullmatch(text):
+    if not how.is_stated and re.fullmatch(_MARKED, text, re.ASCII):
         return _unknown_marks(meaning)
-    found = _WITH_UNIT.fullmatch(text)
+    found = re.fullmatch(_WITH_UNIT, text)
     affix = (found[1] or found[2] or "").strip() if found else ""
     if affix and not how.unit:
         return (

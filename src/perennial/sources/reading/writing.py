@@ -15,9 +15,8 @@ _TRUE = ("true", "1", "yes", "y", "t", "1.0")
 _FALSE = ("false", "0", "no", "n", "f", "0.0")
 
 #: Day, month and year in one of two orders, with a time or without.
-NUMERIC_DATE = re.compile(
-    r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?:[T ](\d{1,2}):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?)?",
-    re.ASCII,
+NUMERIC_DATE = (
+    r"(\d{1,2})([/.-])(\d{1,2})\2(\d{4})(?:[T ](\d{1,2}):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?)?"
 )
 
 
@@ -48,7 +47,7 @@ class Writing:
         unit, orders = False, set()
         for text in texts:
             unit = unit or bool(self.unit and self.unit in text)
-            date = NUMERIC_DATE.fullmatch(text)
+            date = re.fullmatch(NUMERIC_DATE, text, re.ASCII)
             if date:
                 orders |= {"day"} if int(date[1]) > 12 else set()
                 orders |= {"month"} if int(date[3]) > 12 else set()
@@ -103,10 +102,10 @@ def normal_form(text: str) -> str:
     """
     if text.lower() in {"true", "false"}:
         return text.lower()
-    return text.partition(".")[0] if _WHOLE.fullmatch(text) else text
+    return text.partition(".")[0] if re.fullmatch(_WHOLE, text) else text
 
 
-_WHOLE = re.compile(r"(?:0|-?[1-9][0-9]*)\.0+")
+_WHOLE = r"(?:0|-?[1-9][0-9]*)\.0+"
 
 
 def _words(given: list[str] | None, usual: tuple[str, ...]) -> frozenset[str]:
