@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -12,9 +14,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from ruamel.yaml import YAML
 
 from perennial.data.contract import Contract
-from perennial.params.collect import Csv
+from perennial.params.collect import Collect, Csv
 from perennial.runtime.errors import PerennialError
 from perennial.sources.reading.formats import parsed
 from perennial.sources.reading.together import together
@@ -416,3 +419,22 @@ class TestIgnoredColumns:
             parsed(line, "t.jsonl", contract(type="text"))
         assert "half of a surrogate pair" in str(refused.value)
         str(refused.value).encode()
+
+
+def test_the_guides_german_table_is_read_as_the_guide_says() -> None:
+    page = (Path(__file__).parents[3] / "docs/guides/your-table.md").read_text(encoding="utf-8")
+    (example,) = [part for part in re.findall(r"```yaml\n(.*?)```", page, re.S) if "csv:" in part]
+    dialect = Collect.model_validate(YAML(typ="safe").load(example)["collect"]).csv
+    columns = {
+        "price": {"type": "number"},
+        "on": {"type": "datetime"},
+        "country": {"type": "category"},
+        "y": {"type": "boolean", "role": "target"},
+    }
+    rules = Contract.model_validate({"version": 1, "name": "t", "columns": columns})
+    text = "price;on;country;y\n1.234,5;04.07.2024;NA;ja\n(432);13.02.2000;k. A.;NEIN\n"
+    frame = parsed(text.encode("cp1252"), "t.csv", rules, dialect)
+    assert pa.Table.from_pandas(frame).to_pylist() == [
+        {"price": 1234.5, "on": day(2024, 7, 4), "country": "NA", "y": True},
+        {"price": -432.0, "on": day(2000, 2, 13), "country": "k. A.", "y": False},
+    ]
