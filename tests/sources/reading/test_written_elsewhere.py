@@ -438,3 +438,35 @@ def test_the_guides_german_table_is_read_as_the_guide_says() -> None:
         {"price": 1234.5, "on": day(2024, 7, 4), "country": "NA", "y": True},
         {"price": -432.0, "on": day(2000, 2, 13), "country": "k. A.", "y": False},
     ]
+
+
+@pytest.mark.parametrize("text", ["0000-01-01", "-0001-01-01", "10000-01-01"])
+def test_a_year_that_no_date_has_is_refused(text: str) -> None:
+    assert "line 2, column x: " in refusal([text], MOMENT)
+    micros = pa.array([0, 2**62], pa.timestamp("us"))
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"x": micros, "rest": ["-"] * 2, "y": [True] * 2}), sink)
+    with pytest.raises(PerennialError, match=r"row 2, column x: .* of the years 1 to 9999"):
+        parsed(sink.getvalue().to_pybytes(), "t.parquet", contract(type="datetime"))
+
+
+def test_spaces_around_names_do_not_count_unless_the_contract_has_them() -> None:
+    columns = {
+        "a": {"type": "number"},
+        " b": {"type": "number"},
+        "y": {"type": "boolean", "role": "target"},
+    }
+    rules = Contract.model_validate({"version": 1, "name": "t", "columns": columns})
+    for text in ("a , b,y\n1, 2,1\n", ' "a", " b",y\n1,2,1\n'):
+        frame = parsed(text.encode(), "t.csv", rules)
+        assert frame.to_dict("list") == {"a": [1.0], " b": [2.0], "y": [True]}
+    with pytest.raises(PerennialError, match="columns of the same name"):
+        parsed(b"a, a,y\n1,2,1\n", "t.csv", contract(type="number"))
+
+
+def test_utf_16_is_named() -> None:
+    content = csv(["1"]).decode().encode("utf-16")
+    with pytest.raises(PerennialError, match=r"set collect\.csv\.encoding to utf-16"):
+        parsed(content, "t.csv", contract(type="number"), Csv(delimiter=";"))
+    rows = parsed(content, "t.csv", contract(type="number"), Csv(delimiter=";", encoding="utf-16"))
+    assert rows["x"].tolist() == [1.0]

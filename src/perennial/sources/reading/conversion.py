@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -28,6 +29,7 @@ _PLAIN_WHOLE = r"^-?[0-9]+(\.0{0,2})?$"
 _GROUPED = r"^-?[1-9][0-9]{0,2}\.[0-9]{3}$"
 _OFFSET = r"[0-9]:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
 ZONED = pa.timestamp("us", "UTC")
+_YEARS = (datetime.min, datetime.max)  # noqa: DTZ901
 
 
 @dataclass(frozen=True)
@@ -161,14 +163,25 @@ def _moments_from_texts(column: pa.ChunkedArray, how: Writing | None) -> pa.Chun
     zoned = pc.match_substring_regex(column, _OFFSET)
     if pc.any(zoned).as_py():
         _refuse_unless(zoned)
-        return column.cast(ZONED)
-    return column.cast(pa.timestamp("us"))
+        return _within_years(column.cast(ZONED))
+    return _within_years(column.cast(pa.timestamp("us")))
 
 
 def _moments(column: pa.ChunkedArray, _: Writing | None) -> pa.ChunkedArray:
     is_zoned = pt.is_timestamp(column.type) and column.type.tz is not None
     # Not safe: what is finer than a microsecond is cut off.
-    return column.cast(ZONED if is_zoned else pa.timestamp("us"), safe=False)
+    return _within_years(column.cast(ZONED if is_zoned else pa.timestamp("us"), safe=False))
+
+
+def _within_years(moments: pa.ChunkedArray) -> pa.ChunkedArray:
+    # Arrow knows years that no date of Python's has.
+    low, high = (pa.scalar(end, pa.timestamp("us")).cast(moments.type) for end in _YEARS)
+    outside = pc.or_(pc.less(moments, low), pc.greater(moments, high))
+    if pc.any(outside).as_py():
+        row = pc.index(outside, pa.scalar(value=True)).as_py()
+        value, count = moments[row].cast(pa.string()).as_py(), pc.sum(outside).as_py()
+        raise RefusedColumn([Refusal(value, row, count, "a date and time of the years 1 to 9999")])
+    return moments
 
 
 def _categories_from_texts(column: pa.ChunkedArray, how: Writing | None) -> pa.ChunkedArray:

@@ -38,7 +38,7 @@ def read(content: bytes, name: str, contract: Contract, dialect: Csv) -> Conform
         hint="set collect.csv.encoding to what it is written in, such as cp1252 or latin-1",
     )
     header = _header(text, name, contract, dialect)
-    table = _texts(text, header, name, dialect).rename_columns([key.strip() for key in header])
+    table = _texts(text, header, name, dialect).rename_columns(header)
 
     @cache
     def lines() -> list[int]:
@@ -80,8 +80,10 @@ def _header(text: str, name: str, contract: Contract, dialect: Csv) -> list[str]
             where=f"{name}, line 1",
             hint=f"set collect.csv.delimiter to {json.dumps(other[0])}",
         )
-    check_names([key.strip() for key in header], contract, name)
-    return header
+    spelled = {key.strip(): key for key in contract.columns}
+    names = [spelled.get(key.strip(), key.strip()) for key in header]
+    check_names(names, contract, name)
+    return names
 
 
 def _texts(text: str, header: list[str], name: str, dialect: Csv) -> pa.Table:

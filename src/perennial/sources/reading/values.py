@@ -100,7 +100,7 @@ FROM_TEXT: dict[Type, Callable[[str, Writing], Any]] = {
 
 def from_value(value: Any, kind: Type, how: Writing) -> Any:
     """What a value of JSON, Arrow or a database means; a text is no number."""
-    if isinstance(value, float) and math.isnan(value):
+    if isinstance(value, float | Decimal) and math.isnan(value):
         return None
     if isinstance(value, str):
         text = value.strip()
