@@ -10,7 +10,7 @@ import pytest
 
 from perennial.data.contract import Contract
 from perennial.params.prepare import ShareSplit, Split, TimeSplit
-from perennial.preparation.cautions import partial_period
+from perennial.preparation.cautions import odd_years, partial_period, rare_classes
 
 CONTRACT = Contract.model_validate(
     {
@@ -70,6 +70,46 @@ def test_other_last_periods(last: str, test: Any, before: Any) -> None:
     assert told(last, test, before) == []
 
 
+def test_without_validation_the_end_of_train_shows_what_is_usual() -> None:
+    split = TimeSplit(method="time", validation=1)
+    sides = {
+        "train": side("2023-01-01", "2024-03-31T20:00", 3000),
+        "validation": side("2024-01-01", "2024-01-01", 1)[:0],
+        "test": side("2024-04-01", "2024-04-05", 80),
+    }
+    assert len(list(partial_period(sides, CONTRACT, split, "2024-04"))) == 1
+
+
+def test_a_class_of_few_rows_is_named_with_what_each_side_has() -> None:
+    target = pd.Series([True] * 20 + [False] * 6)
+    sides = {name: pd.DataFrame({"y": target}) for name in ("train", "validation", "test")}
+    assert list(rare_classes(sides, CONTRACT)) == []
+    sides["test"] = pd.DataFrame({"y": target[:24]})
+    sides["validation"] = pd.DataFrame({"y": target[:0]})
+    (message,) = rare_classes(sides, CONTRACT)
+    assert message.startswith("class y=False has few rows (6 in train, 4 in test): collect more")
+    sides["test"] = pd.DataFrame({"y": target[:20]})
+    assert "(6 in train, no in test)" in next(rare_classes(sides, CONTRACT))
+
+
 @pytest.mark.parametrize("split", [TimeSplit(method="time", test=2), ShareSplit(method="random")])
 def test_other_splits(split: Split) -> None:
     assert told("2024-04", ("2024-04-01", "2024-04-05", 80), MARCH, split) == []
+
+
+def test_moments_that_few_tables_have() -> None:
+    dates = ["1800-01-01", "2200-12-31T23:59", "2700-08-15T07:12", None, "2024-01-01"]
+    moments = pd.Series(dates).astype(pd.ArrowDtype(pa.timestamp("us")))
+    sides = {"train": pd.DataFrame({"at": moments}), "test": pd.DataFrame({"at": moments[3:]})}
+    (message,) = odd_years(sides, CONTRACT)
+    assert message.startswith(
+        "column at: 3 moments outside of the years 1900 to 2099, from 1800-01-01T00:00:00 to "
+        "2700-08-15T07:12:00"
+    )
+    usual = {name: rows[3:] for name, rows in sides.items()}
+    assert list(odd_years(usual, CONTRACT)) == []
+    assert list(odd_years({"train": sides["train"][3:4]}, CONTRACT)) == []
+    for change in ({"max": "2800-01-01"}, {"sensitive": True}):
+        column = CONTRACT.columns["at"].model_copy(update=change)
+        columns = {**CONTRACT.columns, "at": column}
+        assert list(odd_years(sides, CONTRACT.model_copy(update={"columns": columns}))) == []

@@ -14,7 +14,7 @@ from perennial.data.contract import CONTRACT, Contract, read_contract
 from perennial.params import paths
 from perennial.params.build import read_params
 from perennial.params.prepare import Prepare
-from perennial.preparation.cautions import partial_period
+from perennial.preparation.cautions import cautions
 from perennial.preparation.leakage.checks import Result, refuse_findings, run_checks
 from perennial.preparation.leakage.definition import Sample
 from perennial.preparation.profile import label_rates, missing_shares, time_ranges
@@ -60,7 +60,7 @@ def main() -> None:
     del raw  # a third of the memory, and all that is needed of it was taken
     results = run_checks(Sample(contract, **sides, method=params.split.method), params.checks)
     refuse_findings(results)
-    warnings = list(partial_period(sides, contract, params.split, last))
+    warnings = cautions(sides, contract, params.split, last)
     with publishing_all(
         paths.TRAIN, paths.VALIDATION, paths.TEST, paths.QUARANTINE, paths.DATA_METRICS
     ) as (*tables, metrics):

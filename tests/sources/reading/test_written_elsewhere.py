@@ -141,6 +141,16 @@ class TestNumbers:
     ) -> None:
         assert values(texts, {**NUMBER, "unit": unit}, decimal=".") == expected
 
+    def test_a_unit_that_is_a_number_is_none(self) -> None:
+        assert values(["1,5", "(21)"], {**NUMBER, "unit": "1"}, decimal=",") == [1.5, -21.0]
+
+    @pytest.mark.parametrize("text", ["1.0", "1.00", "1.5"])
+    def test_a_point_is_no_decimal_mark_of_a_whole_number_once_the_comma_is(
+        self, text: str
+    ) -> None:
+        assert f'"{text}" is not a whole number' in refusal([text], INTEGER, decimal=",")
+        assert values(["1,0", "1.000", "7"], INTEGER, decimal=",") == [1, 1000, 7]
+
     def test_units_that_do_not_agree(self) -> None:
         column = {**NUMBER, "unit": "kg"}
         message = refusal(["10 kg", "5 lb", "7"], column)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 #: What Arrow raises for a column that it cannot convert.
 _ARROW = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
 
+_DIGITS = r"^-?[0-9]+$"
 _PLAIN_WHOLE = r"^-?[0-9]+(\.0{0,2})?$"
 _GROUPED = r"^-?[1-9][0-9]{0,2}\.[0-9]{3}$"
 _OFFSET = r"[0-9]:[0-9]{2}(\.[0-9]+)?(Z|[+-][0-9]{2}(:?[0-9]{2})?)$"
@@ -130,8 +131,9 @@ def _finite(numbers: pa.ChunkedArray) -> pa.ChunkedArray:
     return pc.add(numbers, 0.0)
 
 
-def _integers_from_texts(column: pa.ChunkedArray, _: Writing | None) -> pa.ChunkedArray:
-    _refuse_unless(pc.match_substring_regex(column, _PLAIN_WHOLE))
+def _integers_from_texts(column: pa.ChunkedArray, how: Writing | None) -> pa.ChunkedArray:
+    is_usual = how is None or how.decimal == "."
+    _refuse_unless(pc.match_substring_regex(column, _PLAIN_WHOLE if is_usual else _DIGITS))
     return pc.replace_substring_regex(column, r"\..*", "").cast(pa.int64())
 
 

@@ -74,7 +74,8 @@ def writing_of(name: str, column: Column, dialect: Csv) -> Writing:
         true=_words(true, _TRUE),
         false=_words(false, _FALSE),
         date_format=setting("date_format"),
-        unit=column.unit.strip(),
+        # A unit of 1, which some write for none, is no mark of a number.
+        unit="" if re.match(r"[\d.,+()-]", column.unit.strip()) else column.unit.strip(),
         # The first of two that are written alike, and a text's own spelling before any other.
         spellings={normal_form(str(text).strip()): str(text) for text in reversed(categories)}
         | {str(text): str(text) for text in categories},
