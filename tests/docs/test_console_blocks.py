@@ -221,7 +221,7 @@ def feature(clone: Project, tmp_path_factory: pytest.TempPathFactory) -> Project
 
 def bring_orders(project: Project) -> None:
     """Orders as the guide describes them, in files, and its YAML in the places that it names."""
-    contract, params = (
+    contract, _, params = (
         block.text
         for block in blocks(read("docs/guides/your-table.md"))
         if block.language == "yaml"

@@ -14,7 +14,15 @@ from sklearn.preprocessing import StandardScaler, TargetEncoder
 from perennial.data.contract import DEFAULT_PARTS, Contract
 from perennial.learning.estimators import Traits, traits
 from perennial.learning.preprocessing import FOLDS, Fitted, fit_preprocessing
-from perennial.model.preprocessing import Calendar, Category, Number, OneHot, TargetMean, Tfidf
+from perennial.model.preprocessing import (
+    Calendar,
+    Category,
+    Number,
+    OneHot,
+    Preprocessing,
+    TargetMean,
+    Tfidf,
+)
 from perennial.params.train import Train
 from perennial.runtime.errors import PerennialError
 
@@ -199,6 +207,40 @@ class TestText:
         result = fitted({"type": "text", "missing": 0.5}, notes)
         assert result.preprocessing.steps == [Tfidf("x", [], [])]
         assert result.matrix.shape == (3, 0)
+
+    @pytest.mark.parametrize(
+        ("notes", "terms"),
+        [
+            (["很好吃", "不好", "好", "服务很差"], ["好", "很"]),
+            (["a b", "b", "a", "c, a"], ["a", "b"]),
+            (["good good", "很好", "不好", "好"], ["好"]),
+        ],
+    )
+    def test_texts_without_words_are_split_into_characters(
+        self, notes: list[str], terms: list[str]
+    ) -> None:
+        result = fitted({"type": "text"}, letters(*notes))
+        (step,) = result.preprocessing.steps
+        assert isinstance(step, Tfidf)
+        assert (step.terms, step.tokens) == (terms, "characters")
+        np.testing.assert_array_equal(step.apply(letters(*notes)), result.matrix)
+        again = Preprocessing.from_json(result.preprocessing.to_json())
+        assert again == result.preprocessing
+
+    def test_words_stay_words_where_most_texts_have_one(self) -> None:
+        notes = letters("late train", "train", "a train", "x", "很好")
+        (step,) = fitted({"type": "text"}, notes).preprocessing.steps
+        assert isinstance(step, Tfidf)
+        assert (step.terms, step.tokens) == (["train"], "words")
+
+    def test_a_program_that_says_nothing_of_tokens_has_words(self) -> None:
+        program = fitted({"type": "text"}, letters("late", "late")).preprocessing.to_json()
+        del program["steps"][0]["tokens"]
+        (step,) = Preprocessing.from_json(program).steps
+        assert step.apply(letters("late")).tolist() == [[1.0]]
+        program["steps"][0]["tokens"] = "syllables"
+        with pytest.raises(ValueError, match="'syllables'"):
+            Preprocessing.from_json(program)
 
 
 def test_standardised_as_scikit_learn_does_it() -> None:

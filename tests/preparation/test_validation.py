@@ -207,6 +207,17 @@ def test_past_the_share_of_rejects_every_rule_is_listed_with_its_first_row() -> 
     assert limits(rows, rules, 2 / 3) == ""
 
 
+def test_up_to_twenty_values_are_shown_with_their_counts() -> None:
+    rules = contract(kind={"type": "category", "categories": ["a"]})
+    wrong = ["z", "y", "y", *(f"w{i:02}" for i in range(30))]
+    message = limits(table(rules, kind=["a", *wrong]), rules)
+    assert "allowed: a; values: 'y' 2, 'z' 1, 'w00' 1, " in message
+    assert "'w17' 1, 12 more" in message
+    assert "w18" not in message
+    hidden = contract(kind={"type": "category", "categories": ["a"], "sensitive": True})
+    assert "values:" not in limits(table(hidden, kind=["a", *wrong]), hidden)
+
+
 def test_an_example_names_the_row_by_its_id_or_its_place_in_the_period() -> None:
     spec = {"type": "text", "role": "id"}
     rules = contract(key=spec, x={"type": "number", "max": 1})

@@ -34,13 +34,15 @@ def test_files_that_belong_to_the_folder_are_passed_over(tmp_path: Path) -> None
 
 
 def test_other_files_are_named_all_at_once(tmp_path: Path) -> None:
-    for name in ("rows.xlsx", "a.CSV", ".2024-01.parquet.partial", "a.csv"):
+    for name in ("rows.xlsx", ".2024-01.parquet.partial", "a.csv", "b.CSV"):
         (tmp_path / name).write_text("x,y\n1,yes\n")
     (tmp_path / "folder").mkdir()
     with pytest.raises(PerennialError, match="files that are not rows") as refused:
         files.read(CONTRACT, Collect(), tmp_path)
-    for name in ("rows.xlsx", "a.CSV", ".2024-01.parquet.partial", "folder"):
+    for name in ("rows.xlsx", ".2024-01.parquet.partial", "folder"):
         assert f"- {name}" in str(refused.value)
+    assert "b.CSV" not in str(refused.value)
+    assert "save the sheet as CSV" in str(refused.value)
     assert str(tmp_path) in str(refused.value)
 
 

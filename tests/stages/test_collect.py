@@ -209,3 +209,68 @@ def test_the_contract_in_the_repository_is_valid_and_explains_every_column() -> 
     for name, column in contract.columns.items():
         assert column.description, name
         assert column.unit or column.type not in {"number", "datetime"}, name
+
+
+class TestWrittenElsewhere:
+    """Through the real stage, with settings from params.yaml; the rest is in tests/sources."""
+
+    def test_a_german_table(self, project: Path) -> None:
+        (project / "params.yaml").write_text(
+            'collect:\n  source: files\n  csv:\n    delimiter: ";"\n    decimal: ","\n'
+            '    encoding: cp1252\n    date_format: "%d.%m.%Y"\n'
+            "    true_values: [ja]\n    false_values: [nein]\n    nulls: [k. A.]\n"
+        )
+        rows = "ä;28.01.2024;1.234,5;ja", "b;04.02.2024;(432);Nein", "c;05.02.2024;k. A.;ja"
+        text = "id;at;price;sold\n" + "\n".join(rows) + "\n"
+        (project / "data/landing/rows.CSV").write_bytes(text.encode("cp1252"))
+        done = run(project)
+        assert (done.returncode, done.stderr) == (0, "")
+        january, february = (
+            parquet.read(project / f"data/raw/2024-0{month}.parquet").to_pylist()
+            for month in (1, 2)
+        )
+        assert [(row["id"], row["price"], row["sold"]) for row in january] == [("ä", 1234.5, True)]
+        assert [(row["price"], row["sold"]) for row in february] == [(-432.0, False), (None, True)]
+
+    def test_what_often_means_a_missing_value_is_kept_and_told(self, project: Path) -> None:
+        contract = CONTRACT.replace("  price: {type: number}", "  price: {type: category}")
+        (project / "data/contract.yaml").write_text(contract)
+        land(project, "rows.csv", *(f"{i},2024-01-02,{text},yes" for i, text in
+                                    enumerate(["NA", "BE", '"NA"', ""])))  # fmt: skip
+        done = run(project)
+        assert done.returncode == 0
+        assert "column price: 'NA' (2 rows) taken as a value" in done.stderr
+        assert "collect.csv.columns.price.nulls" in done.stderr
+        raw = parquet.read(project / "data/raw/2024-01.parquet")
+        assert raw["price"].to_pylist() == ["NA", "BE", "NA", None]
+
+    def test_true_of_january_is_the_true_of_february(self, project: Path) -> None:
+        contract = CONTRACT.replace("  price: {type: number}", "  price: {type: category}")
+        (project / "data/contract.yaml").write_text(contract)
+        land(project, "a.csv", "a,2024-01-02,True,yes", "b,2024-01-03,1,yes")
+        land(project, "b.csv", "a,2024-02-02,TRUE,YES", "b,2024-02-03,1.0,yes")
+        assert run(project).returncode == 0
+        one, two = (
+            parquet.read(project / f"data/raw/2024-0{month}.parquet")["price"].to_pylist()
+            for month in (1, 2)
+        )
+        assert one == two == ["true", "1"]
+
+    def test_a_setting_for_no_column_is_refused(self, project: Path) -> None:
+        (project / "params.yaml").write_text(
+            'collect: {source: files, csv: {columns: {prize: {decimal: ","}}}}\n'
+        )
+        land(project, "rows.csv", *JANUARY)
+        done = run(project)
+        assert done.returncode == 1
+        assert "collect.csv.columns names columns that data/contract.yaml does not" in done.stderr
+        assert "- prize" in done.stderr
+
+    def test_both_files_that_are_wrong_are_told_at_once(self, project: Path) -> None:
+        land(project, "a.csv", *JANUARY, "e,2024-01-02,much,yes")
+        land(project, "b.csv", "f,2024-02-01,more,maybe", *FEBRUARY)
+        done = run(project)
+        assert done.returncode == 1
+        assert "2 files cannot be read:" in done.stderr
+        assert '"much" in data/landing/a.csv, line 5, "more" in data/landing/b.csv' in done.stderr
+        assert 'data/landing/b.csv, line 2, column sold: "maybe" is not true' in done.stderr

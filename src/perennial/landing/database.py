@@ -36,7 +36,7 @@ def read(query: str, variable: str, contract: Contract) -> pd.DataFrame:
     columns = zip(*rows, strict=True) if rows else ([] for _ in names)
     hint = "correct the query, with CAST for instance, or the column's type in the contract"
     origin = Origin(where, hint=hint)
-    return from_values(dict(zip(names, columns, strict=True)), contract, origin)
+    return from_values(dict(zip(names, columns, strict=True)), contract, origin).rows
 
 
 def check_variable(variable: str) -> None:

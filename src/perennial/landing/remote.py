@@ -11,17 +11,17 @@ import pandas as pd
 from perennial.data.contract import Contract
 from perennial.params.collect import Csv
 from perennial.runtime.errors import PerennialError
-from perennial.sources.reading.formats import parsed
+from perennial.sources.reading.together import together
 
 
 def read(source: str, contract: Contract, dialect: Csv) -> pd.DataFrame:
     """Read every file that a path, glob or URL names, in order of their names."""
-    parts = [parsed(content, name, contract, dialect) for name, content in _contents(source)]
-    if not parts:
+    rows = together(_contents(source), contract, dialect)
+    if rows is None:
         raise PerennialError(
             "no file matches", where=shown(source), hint="check the path; quote a glob"
         )
-    return pd.concat(parts, ignore_index=True)
+    return rows
 
 
 def shown(source: str) -> str:

@@ -19,6 +19,7 @@ from perennial.data.contract import DEFAULT_PARTS, Column, Contract, Task
 from perennial.learning.estimators import Traits
 from perennial.model.columns import Columns
 from perennial.model.preprocessing import (
+    TOKENS,
     Calendar,
     Category,
     Number,
@@ -33,6 +34,9 @@ from perennial.params.train import Train
 from perennial.runtime.errors import PerennialError
 
 Array = NDArray[Any]
+
+#: Where a smaller share of the texts than this has a known word, characters are tried.
+FEW = 0.5
 
 #: Folds of the cross-fitted target means that the training rows see.
 FOLDS = 5
@@ -147,17 +151,27 @@ class _Makers:
         return kind(FOLDS, shuffle=True, random_state=self.params.seed)
 
     def _text(self, name: str, column: Column, values: Array) -> tuple[Step, Array]:
-        rows = max(1, min(self.params.text.min_documents, len(values)))
-        vectorizer = TfidfVectorizer(max_features=self.params.text.max_features, min_df=rows)
+        step, seen = self._terms(name, values, "words")
+        if seen < FEW * np.count_nonzero([bool(text) for text in values]):
+            other, seen_by_it = self._terms(name, values, "characters")
+            step = other if seen_by_it > seen else step
+        return step, step.apply(values)
+
+    def _terms(self, name: str, values: Array, tokens: str) -> tuple[Tfidf, int]:
+        """The step, and how many texts have one of its terms."""
+        vectorizer = TfidfVectorizer(
+            analyzer=TOKENS[tokens],
+            max_features=self.params.text.max_features,
+            min_df=max(1, min(self.params.text.min_documents, len(values))),
+        )
         try:
-            vectorizer.fit(["" if text is None else text for text in values])
+            matrix = vectorizer.fit_transform(["" if text is None else text for text in values])
         except ValueError:
             # No term stands in enough rows: there is nothing to learn from this text.
-            step = Tfidf(name, [], [])
-        else:
-            terms = [str(term) for term in vectorizer.get_feature_names_out()]
-            step = Tfidf(name, terms, vectorizer.idf_.tolist())
-        return step, step.apply(values)
+            return Tfidf(name, [], [], tokens), 0
+        terms = [str(term) for term in vectorizer.get_feature_names_out()]
+        step = Tfidf(name, terms, vectorizer.idf_.tolist(), tokens)
+        return step, int(np.count_nonzero(matrix.getnnz(axis=1)))
 
 
 def _median(values: Array) -> float:

@@ -9,6 +9,7 @@ Why so: docs/decisions.md#d12
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -167,7 +168,7 @@ def _part(when: Array, part: str) -> Array:
 
 @dataclass(frozen=True)
 class Tfidf:
-    """TF-IDF weights of a text's words, of unit Euclidean length; all 0 for a missing text.
+    """TF-IDF weights of a text's words or characters, of unit length; all 0 for a missing text.
 
     Source: Salton & Buckley 1988, as fitted by scikit-learn's `TfidfVectorizer` at its defaults.
     """
@@ -176,6 +177,12 @@ class Tfidf:
     column: str
     terms: list[str]
     idf: list[float]
+    tokens: str = "words"
+
+    def __post_init__(self) -> None:
+        """Refuse a program that splits texts in another way than there is."""
+        if self.tokens not in TOKENS:
+            raise ValueError(f"no way to split a text is called {self.tokens!r}")
 
     @property
     def names(self) -> list[str]:
@@ -190,7 +197,7 @@ class Tfidf:
         """Compute the matrix columns: (n,) object to (n, terms)."""
         matrix = np.zeros((len(values), len(self.terms)))
         for row, text in enumerate(values):
-            for term, count in Counter(words(text or "")).items():
+            for term, count in Counter(TOKENS[self.tokens](text or "")).items():
                 place = self._places.get(term)
                 if place is not None:
                     matrix[row, place] = count * self.idf[place]
@@ -198,12 +205,27 @@ class Tfidf:
         return matrix / np.where(length == 0, 1, length)
 
 
+_PIECE = re.compile(r"\w+")
 _WORD = re.compile(r"(?u)\b\w\w+\b")
 
 
 def words(text: str) -> list[str]:
     """Split a text as `TfidfVectorizer` does: lower case, words of two letters or more."""
     return _WORD.findall(text.lower())
+
+
+def characters(text: str) -> list[str]:
+    """Split a text where words have one letter, or no space between them, as in Chinese."""
+    return [
+        letter
+        for piece in _PIECE.findall(text.lower())
+        for letter in piece
+        if len(piece) == 1 or unicodedata.category(letter) == "Lo"
+    ]
+
+
+#: What the terms of a text can be.
+TOKENS: dict[str, Callable[[str], list[str]]] = {"words": words, "characters": characters}
 
 
 Step = Number | Category | OneHot | TargetMean | Calendar | Tfidf

@@ -22,6 +22,9 @@ from perennial.data.contract import Column, Contract
 from perennial.data.parquet import ARROW
 from perennial.preparation.rules import RULES, BoolArray, Rule, is_missing
 
+#: Values that break a rule that a message shows.
+SHOWN = 20
+
 
 @dataclass(frozen=True, eq=False)
 class Breach:
@@ -155,6 +158,7 @@ def limit_breaches(
                 f"{_row_name(rows, periods, contract, row)}, "
                 f"value {_shown(rows[breach.column].iloc[row], column)}"
                 f"{f'; allowed: {allowed(column)}' if allowed else ''}"
+                f"{_others(rows[breach.column][breach.rows], column)}"
             )
     return breaches
 
@@ -201,6 +205,17 @@ def _row_name(rows: pd.DataFrame, periods: pd.Series, contract: Contract, row: i
         return f"{key} {_value(rows[key].iloc[row])} of period {period}"
     start = int((periods == period).to_numpy().argmax())
     return f"row {row - start + 1} of period {period}"
+
+
+def _others(values: pd.Series, column: Column) -> str:
+    """Every value that breaks a rule with its count, the most frequent first, if there are two."""
+    counts = values.value_counts(dropna=False)
+    if len(counts) < 2 or column.sensitive:
+        return ""
+    # Values of one count keep the order of their rows, whatever hash they have.
+    first = [f"{_shown(value, column)} {count:,}" for value, count in counts.head(SHOWN).items()]
+    more = [f"{len(counts) - SHOWN:,} more"] if len(counts) > SHOWN else []
+    return f"; values: {', '.join(first + more)}"
 
 
 def _shown(value: Any, column: Column) -> str:

@@ -14,6 +14,7 @@ from perennial.params import paths
 from perennial.params.collect import Collect
 from perennial.runtime.errors import PerennialError, listed
 from perennial.sources.reading import formats
+from perennial.sources.reading.together import together
 
 FOLDER = paths.LANDING
 
@@ -29,8 +30,9 @@ def read(contract: Contract, params: Collect, folder: Path = FOLDER) -> pd.DataF
             where=str(folder),
             hint=f"put files there ({', '.join(formats.FORMATS)}), or `perennial land SOURCE`",
         )
-    parts = [formats.read(path, contract, params.csv) for path in paths]
-    return pd.concat(parts, ignore_index=True)
+    rows = together(((str(path), formats.content(path)) for path in paths), contract, params.csv)
+    assert rows is not None
+    return rows
 
 
 def present(folder: Path = FOLDER) -> list[Path]:
@@ -55,5 +57,5 @@ def _refuse_others(paths: list[Path], folder: Path) -> None:
         raise PerennialError(
             f"files that are not rows:{listed(names)}",
             where=str(folder),
-            hint=f"remove them, or name them as what they are: {', '.join(formats.FORMATS)}",
+            hint="; ".join(["remove them", *dict.fromkeys(map(formats.remedy, names))]),
         )

@@ -52,7 +52,7 @@ def read(contract: Contract, _: Collect) -> pd.DataFrame:
         ) from None
     rows = pa.Table.from_pandas(joined(flights, weather, planes), preserve_index=False)
     hint = f"the source flights goes with the {CONTRACT} that came with it: git restore it"
-    return conform(rows, contract, Origin("the source flights", hint=hint))
+    return conform(rows, contract, Origin("the source flights", hint=hint)).rows
 
 
 def joined(flights: pd.DataFrame, weather: pd.DataFrame, planes: pd.DataFrame) -> pd.DataFrame:

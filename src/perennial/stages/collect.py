@@ -8,6 +8,7 @@ and the parameters.
 from __future__ import annotations
 
 import importlib
+import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -35,6 +36,11 @@ def read_source(params: Collect, contract: Contract) -> pd.DataFrame:
     """Read all rows of the source, in the contract's types and in any order."""
     source = importlib.import_module(f"perennial.sources.{params.source}")
     rows: pd.DataFrame = source.read(contract, params)
+    if params.source == "files":
+        from perennial.sources import remarks
+
+        for line in remarks.nulls_kept(rows, contract):
+            print(line, file=sys.stderr)
     return rows
 
 

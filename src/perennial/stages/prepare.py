@@ -14,6 +14,7 @@ from perennial.data.contract import CONTRACT, Contract, read_contract
 from perennial.params import paths
 from perennial.params.build import read_params
 from perennial.params.prepare import Prepare
+from perennial.preparation.cautions import cautions
 from perennial.preparation.leakage.checks import Result, refuse_findings, run_checks
 from perennial.preparation.leakage.definition import Sample
 from perennial.preparation.profile import label_rates, missing_shares, time_ranges
@@ -55,19 +56,24 @@ def main() -> None:
     sides = take_sides(raw, validation, contract, params)
     quarantine = take_quarantine(raw, validation)
     periods = raw.periods.cat.categories.tolist()
+    last = periods[raw.periods[validation.accepted].cat.codes.max()]
     del raw  # a third of the memory, and all that is needed of it was taken
     results = run_checks(Sample(contract, **sides, method=params.split.method), params.checks)
     refuse_findings(results)
+    warnings = cautions(sides, contract, params.split, last)
     with publishing_all(
         paths.TRAIN, paths.VALIDATION, paths.TEST, paths.QUARANTINE, paths.DATA_METRICS
     ) as (*tables, metrics):
         for path, rows in zip(tables, [*sides.values(), quarantine], strict=True):
             parquet.write(path, rows)
         figures = summary(validation, contract, sides, results)
+        figures |= {"warnings": warnings} if warnings else {}
         jsonfile.write(metrics, figures, decimals=jsonfile.DECIMALS)
     # Last, so that a reader who hangs up (`| head`) costs no output.
     for line in report(periods, validation, contract, sides, results):
         print(line)
+    for warning in warnings:
+        print(f"warning: {warning}")
 
 
 def read_raw(contract: Contract, folder: Path = paths.RAW) -> Raw:

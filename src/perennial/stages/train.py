@@ -17,6 +17,7 @@ from perennial.learning import pickling
 from perennial.learning.fitting import Rows
 from perennial.learning.training import Trained, describe, train_all
 from perennial.model.columns import from_arrow
+from perennial.model.preprocessing import Tfidf
 from perennial.params import paths
 from perennial.params.build import read_params
 from perennial.params.train import Train
@@ -70,6 +71,13 @@ def summary(trained: Trained, params: Train, rows: int) -> str:
     lines = [
         f"train: engine {engine} was passed over: {why}"
         for engine, why in trained.passed_over.items()
+    ]
+    lines += [
+        f"train: warning: column {step.column} has no term that stands in "
+        f"{params.text.min_documents} training rows (train.text.min_documents): the model does "
+        "not see it"
+        for step in trained.compiled.preprocessing.steps
+        if isinstance(step, Tfidf) and not step.terms
     ]
     lines.append(
         f"train: {params.estimator.rpartition('.')[2]} on {rows:,} rows; parity of engine "

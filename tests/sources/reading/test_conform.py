@@ -30,6 +30,8 @@ class TestParquetTypes:
             ("shop", pa.array(["a", None]).dictionary_encode(), ["a", None]),
             ("shop", pa.array(["a", "b"], pa.large_string()), ["a", "b"]),
             ("shop", pa.array([1, 2]), ["1", "2"]),
+            ("shop", pa.array([1.0, float("nan")]), ["1", None]),
+            ("sold", pa.array([1.0, float("nan")]), [True, None]),
             ("shop", pa.array([True, False]), ["true", "false"]),
         ],
     )
@@ -51,7 +53,8 @@ class TestParquetTypes:
         [
             ("price", pa.array(["1"]), "column price: string where the contract says number"),
             ("sold", pa.array(["yes"]), "column sold: string where the contract says boolean"),
-            ("shop", pa.array([1.5]), "column shop: double where the contract says category"),
+            ("shop", pa.array([1.5]), "row 1, column shop: 1.5 is not a text"),
+            ("shop", pa.array([2.0**60]), "column shop: 1.15292150460684"),
             ("at", pa.array([5]), "column at: int64 where the contract says datetime"),
             ("price", pa.array([[1.0]]), "column price: list<"),
             ("count", pa.array([1.0, 2.5]), "row 2, column count: 2.5 is not a whole number"),

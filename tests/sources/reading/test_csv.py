@@ -142,9 +142,43 @@ class TestBadCsv:
     def test_a_broken_header(self, sales: Sales, header: str) -> None:
         assert "sales.csv: its columns are not those" in sales.refusal(header + GOOD)
 
-    def test_a_wrong_value_after_an_oddly_quoted_one(self, sales: Sales) -> None:
-        odd = GOOD.replace("north", '"no"rth')
-        assert "line 3, column price" in sales.refusal(HEADER + odd + GOOD.replace("1.5", "much"))
+    @pytest.mark.parametrize("shop", ['"no"rth', r'"say \"hi\""', r'"\"hi\" she said"'])
+    def test_a_quote_in_the_middle_is_refused_and_never_dropped(
+        self, sales: Sales, shop: str
+    ) -> None:
+        message = sales.refusal(HEADER + GOOD + GOOD.replace("north", shop))
+        assert "sales.csv, after line 2: a quote is not closed as it should be" in message
+        assert ("set collect.csv.escape to a backslash" in message) == ("\\" in shop)
+
+    @pytest.mark.parametrize(
+        ("shop", "value"),
+        [(r'"say \"hi\""', 'say "hi"'), (r'"a, \"b\""', 'a, "b"'), ('"a""b"', 'a"b')],
+    )
+    def test_a_quote_behind_the_escape_that_is_set(
+        self, sales: Sales, shop: str, value: str
+    ) -> None:
+        assert sales.value(shop, "shop", escape="\\") == value
+
+    @pytest.mark.parametrize(
+        ("shop", "value"),
+        [
+            ('5" by 7" x', '5" by 7" x'),
+            (' "nor,th"', "nor,th"),
+            (' "a, ""b"" c"', 'a, "b" c'),
+            (r'"C:\dir\"', "C:\\dir\\"),
+        ],
+    )
+    def test_quotes_that_are_odd_but_plain(self, sales: Sales, shop: str, value: str) -> None:
+        text = HEADER + GOOD.replace("north", shop) + GOOD
+        assert sales.read(text)["shop"].to_pylist() == [value, "north"]
+
+    def test_another_quote(self, sales: Sales) -> None:
+        assert sales.value("'nor,''th\"'", "shop", quote="'") == "nor,'th\""
+
+    @pytest.mark.parametrize("mark", ["§", "│", "\x01"])
+    def test_a_delimiter_of_any_character(self, sales: Sales, mark: str) -> None:
+        text = (HEADER + GOOD).replace(",", mark)
+        assert sales.read(text, delimiter=mark).to_pylist() == [sales.row]
 
     def test_a_sensitive_value_is_not_shown(self, sales: Sales) -> None:
         columns = {**sales.contract.columns}

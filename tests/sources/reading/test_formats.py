@@ -56,9 +56,19 @@ class TestFormats:
         }
 
     def test_other_formats_are_refused(self, sales: Sales) -> None:
-        message = sales.refusal("x", "sales.xlsx")
-        assert "sales.xlsx" in message
-        assert ".csv, .csv.gz, .parquet, .jsonl" in message
+        message = sales.refusal("x", "sales.orc")
+        assert "sales.orc" in message
+        assert ".csv, .csv.gz, .tsv, .parquet, .jsonl" in message
+
+    @pytest.mark.parametrize("name", ["sales.xlsx", "SALES.XLSX"])
+    def test_a_workbook_is_refused_with_the_way_out(self, sales: Sales, name: str) -> None:
+        assert "hint: save the sheet as CSV" in sales.refusal("PK", name)
+
+    @pytest.mark.parametrize("name", ["SALES.CSV", "sales.Csv", "sales.tsv", "SALES.TSV"])
+    def test_the_end_of_a_name_counts_in_any_case(self, sales: Sales, name: str) -> None:
+        text = HEADER + GOOD
+        text = text.replace(",", "\t") if name.lower().endswith("tsv") else text
+        assert sales.parsed(text, name).to_pylist() == [sales.row]
 
 
 class TestBadFiles:

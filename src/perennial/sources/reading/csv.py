@@ -10,25 +10,27 @@ import zlib
 from collections.abc import Iterator
 from functools import cache
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
 import pyarrow.csv
 
 from perennial.data.contract import Contract
 from perennial.params.collect import Csv
 from perennial.runtime.errors import PerennialError
-from perennial.sources.reading.conform import conform
+from perennial.sources.reading.conform import Conformed, conform
 from perennial.sources.reading.encoding import decoded
 from perennial.sources.reading.names import check_names
 from perennial.sources.reading.origin import Origin, clipped
+from perennial.sources.reading.writing import check_columns
 
 _DELIMITERS = (",", ";", "\t", "|")
 # A single value, such as a long text, must fit into a block.
 _BLOCK = 1 << 24
 
 
-def read(content: bytes, name: str, contract: Contract, dialect: Csv) -> pd.DataFrame:
+def read(content: bytes, name: str, contract: Contract, dialect: Csv) -> Conformed:
     """Read a CSV file's content."""
+    check_columns(contract, dialect)
     text = decoded(
         content,
         name,
@@ -36,18 +38,22 @@ def read(content: bytes, name: str, contract: Contract, dialect: Csv) -> pd.Data
         hint="set collect.csv.encoding to what it is written in, such as cp1252 or latin-1",
     )
     header = _header(text, name, contract, dialect)
-    table = _texts(text, header, name, dialect)
+    table = _texts(text, header, name, dialect).rename_columns(header)
 
     @cache
     def lines() -> list[int]:
         return [line for line, _ in _records(text, dialect)]
 
-    hint = "correct the values; if they mean that one is missing, add them to collect.csv.nulls"
+    hint = (
+        "correct the values, or say in collect.csv how they are written "
+        "(docs/reference/params.md#csv); texts that mean a missing value go into "
+        "collect.csv.nulls"
+    )
     origin = Origin(name, lambda row: f"line {lines()[row + 1]}", hint)
-    return conform(table, contract, origin, is_text=True)
+    return conform(table, contract, origin, dialect, is_text=True)
 
 
-def read_compressed(content: bytes, name: str, contract: Contract, dialect: Csv) -> pd.DataFrame:
+def read_compressed(content: bytes, name: str, contract: Contract, dialect: Csv) -> Conformed:
     """Read the content of a CSV file that gzip has compressed."""
     try:
         content = gzip.decompress(content)
@@ -58,34 +64,43 @@ def read_compressed(content: bytes, name: str, contract: Contract, dialect: Csv)
     return read(content, name, contract, dialect)
 
 
+def read_tabs(content: bytes, name: str, contract: Contract, dialect: Csv) -> Conformed:
+    """Read the content of a file whose values are separated by tabs."""
+    return read(content, name, contract, dialect.model_copy(update={"delimiter": "\t"}))
+
+
 def _header(text: str, name: str, contract: Contract, dialect: Csv) -> list[str]:
     _, header = next(_records(text[:_BLOCK], dialect), (0, []))
     if not header:
         raise PerennialError("the file is empty", where=name, hint="fetch it again, or remove it")
     other = [mark for mark in _DELIMITERS if mark in header[0] and mark != dialect.delimiter]
-    if len(header) == 1 and other and header[0] not in contract.columns:
+    if len(header) == 1 and other and header[0].strip() not in contract.columns:
         raise PerennialError(
             f"one column, {clipped(header[0])!r}: another delimiter than {dialect.delimiter!r}",
             where=f"{name}, line 1",
             hint=f"set collect.csv.delimiter to {json.dumps(other[0])}",
         )
-    check_names(header, contract, name)
-    return header
+    spelled = {key.strip(): key for key in contract.columns}
+    names = [spelled.get(key.strip(), key.strip()) for key in header]
+    check_names(names, contract, name)
+    return names
 
 
 def _texts(text: str, header: list[str], name: str, dialect: Csv) -> pa.Table:
+    # The newline at the end shows a quote that never closes: it becomes part of the value.
+    content = text.encode() + b"\n"
+    if _needs_care(content, dialect):
+        return _texts_with_care(text, header, name, dialect)
+    _, raw = next(_records(text[:_BLOCK], dialect, skips=False))
     try:
         table = pyarrow.csv.read_csv(
-            # The newline at the end shows a quote that never closes: it becomes part of the value.
-            pa.BufferReader(text.encode() + b"\n"),
+            pa.BufferReader(content),
             read_options=pyarrow.csv.ReadOptions(block_size=_BLOCK),
             parse_options=pyarrow.csv.ParseOptions(
-                delimiter=dialect.delimiter, newlines_in_values=True
+                delimiter=dialect.delimiter, quote_char=dialect.quote, newlines_in_values=True
             ),
             convert_options=pyarrow.csv.ConvertOptions(
-                column_types=dict.fromkeys(header, pa.string()),
-                null_values=dialect.nulls,
-                strings_can_be_null=True,
+                column_types=dict.fromkeys(raw, pa.string())
             ),
         )
     except pa.ArrowInvalid as error:
@@ -97,6 +112,28 @@ def _texts(text: str, header: list[str], name: str, dialect: Csv) -> pa.Table:
     return table
 
 
+def _needs_care(content: bytes, dialect: Csv) -> bool:
+    """Whether Arrow cannot read it, or would read it wrongly without a word.
+
+    That is so where a quote has a letter on both sides, as in ``"no"rth``.
+    """
+    marks = dialect.delimiter + dialect.quote
+    if dialect.escape is not None or not marks.isascii():
+        return True
+    codes = np.frombuffer(content, np.uint8)
+    places = np.flatnonzero(codes == ord(dialect.quote))
+    ordinary = ~np.isin(np.arange(256), [ord(mark) for mark in f"{marks}\r\n"])
+    # The first has the last newline before it.
+    return bool((ordinary[codes[places - 1]] & ordinary[codes[places + 1 - len(codes)]]).any())
+
+
+def _texts_with_care(text: str, header: list[str], name: str, dialect: Csv) -> pa.Table:
+    _refuse_malformed(text, header, name, dialect)
+    records = [record for _, record in _records(text, dialect)][1:]
+    columns = zip(*records, strict=True) if records else ([] for _ in header)
+    return pa.Table.from_arrays([pa.array(texts, pa.string()) for texts in columns], header)
+
+
 def _refuse_malformed(text: str, header: list[str], name: str, dialect: Csv) -> None:
     wrong, after = [], 1
     try:
@@ -105,10 +142,14 @@ def _refuse_malformed(text: str, header: list[str], name: str, dialect: Csv) -> 
                 wrong.append((line, len(record)))
             after = line
     except csv.Error as error:
+        escaped = f"\\{dialect.quote}"
+        is_escaped = escaped in text and dialect.escape is None
+        more = f"; if it is written {escaped}, set collect.csv.escape to a backslash"
         raise PerennialError(
             f"a quote is not closed as it should be ({error})",
             where=f"{name}, after line {after}",
-            hint='close it; a quote inside a quoted value is written twice: ""',
+            hint=f"close it; a quote inside a quoted value is written twice: {dialect.quote * 2}"
+            f"{more if is_escaped else ''}",
         ) from None
     if wrong:
         more = f" (and {len(wrong) - 1} more such lines)" if len(wrong) > 1 else ""
@@ -119,10 +160,22 @@ def _refuse_malformed(text: str, header: list[str], name: str, dialect: Csv) -> 
         )
 
 
-def _records(text: str, dialect: Csv, *, strict: bool = False) -> Iterator[tuple[int, list[str]]]:
-    """Read records slowly, each with the number of the line that it begins on."""
+def _records(
+    text: str, dialect: Csv, *, strict: bool = False, skips: bool = True
+) -> Iterator[tuple[int, list[str]]]:
+    """Read records slowly, each with the number of the line that it begins on.
+
+    Spaces before a value are skipped, or a quote after them would be part of it.
+    """
     csv.field_size_limit(1 << 30)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter, strict=strict)
+    reader = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=dialect.delimiter,
+        quotechar=dialect.quote,
+        escapechar=dialect.escape,
+        skipinitialspace=skips,
+        strict=strict,
+    )
     line = 1
     for record in reader:
         if record:

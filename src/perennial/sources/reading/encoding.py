@@ -10,6 +10,10 @@ def decoded(content: bytes, name: str, encoding: str, hint: str) -> str:
     try:
         text = content.decode(encoding)
     except UnicodeDecodeError as error:
+        if content.startswith((b"\xff\xfe", b"\xfe\xff")):
+            hint = (
+                "it begins as UTF-16 does: set collect.csv.encoding to utf-16, or save it as UTF-8"
+            )
         line = content[: error.start].decode(encoding, errors="replace").count("\n") + 1
         raise PerennialError(
             f"byte {error.start} (0x{content[error.start]:02x}) is not {encoding}",

@@ -6,17 +6,15 @@ import json
 from collections import Counter
 from typing import Any
 
-import pandas as pd
-
 from perennial.data.contract import Contract
 from perennial.params.collect import Csv
 from perennial.runtime.errors import PerennialError
-from perennial.sources.reading.conform import from_values
+from perennial.sources.reading.conform import Conformed, from_values
 from perennial.sources.reading.encoding import decoded
 from perennial.sources.reading.origin import Origin
 
 
-def read(content: bytes, name: str, contract: Contract, _: Csv) -> pd.DataFrame:
+def read(content: bytes, name: str, contract: Contract, _: Csv) -> Conformed:
     """Read the content of a file of JSON Lines."""
     columns, lines = _columns(content, name)
     return from_values(columns, contract, Origin(name, lambda row: f"line {lines[row]}"))

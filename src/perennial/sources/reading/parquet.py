@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from perennial.data.contract import Contract
 from perennial.params.collect import Csv
 from perennial.runtime.errors import PerennialError
-from perennial.sources.reading.conform import conform
+from perennial.sources.reading.conform import Conformed, conform
 from perennial.sources.reading.origin import Origin
 
 
-def read(content: bytes, name: str, contract: Contract, _: Csv) -> pd.DataFrame:
+def read(content: bytes, name: str, contract: Contract, _: Csv) -> Conformed:
     """Read a Parquet file's content."""
     try:
         # pq.read_table would import pyarrow.dataset as well.
@@ -23,4 +22,4 @@ def read(content: bytes, name: str, contract: Contract, _: Csv) -> pd.DataFrame:
         raise PerennialError(
             f"not a whole Parquet file: {reason}", where=name, hint="fetch the file again"
         ) from None
-    return conform(table, contract, Origin(name))
+    return conform(table, contract, Origin(name), Csv())
