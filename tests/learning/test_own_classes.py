@@ -192,9 +192,8 @@ class TestOwnClasses:
         with pytest.raises(PerennialError) as refused:
             trained(own(Sharper))
         assert "treelite: the compiled model is not the fitted one" in refused.value.what
-        assert (
-            f"skops: nobody has confirmed functools.partial, {own(Sharper)}" in refused.value.what
-        )
+        assert "skops: nobody has confirmed" in refused.value.what
+        assert own(Sharper) in refused.value.what
         sharper = Sharper()
         assert as_library(sharper) is sharper
 
