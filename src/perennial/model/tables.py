@@ -100,7 +100,9 @@ def _listed(name: Any, values: Any) -> Any:
             f"{name}: a column is a list of values, not a mapping; of a frame take "
             'to_dict("list") or to_dict("records"), or the frame itself'
         )
-    is_ordered = isinstance(values, Iterable) and not isinstance(values, str | bytes | set)
+    is_ordered = isinstance(values, Iterable) and not isinstance(
+        values, str | bytes | set | frozenset
+    )
     if not is_ordered or getattr(values, "ndim", 1) == 0:
         raise ValueError(f"{name}: a column is a list of values; one row is [row]")
     if getattr(values, "ndim", 1) > 1:
