@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from perennial.data.contract import Contract
 from perennial.learning.estimators import as_library, family, make_estimator, traits
 from perennial.learning.training import Trained, train_all
-from perennial.model.columns import from_rows
+from perennial.model.columns import from_values
 from perennial.params.build import BuildParams
 from perennial.runtime.errors import PerennialError
 from perennial.stages.train import rows_of
@@ -230,7 +230,7 @@ class TestLinks:
         result = trained(path, {"objective": objective, "n_estimators": 3})
         assert result.parity.breaches == 0
         rows = table(5, 2).drop_columns(["yes", "share"])
-        answers = result.compiled.answers(from_rows(rows, NAMES))
+        answers = result.compiled.answers(from_values(rows, NAMES))
         assert answers.shape == (5,)
         assert ((answers > 0) & (answers < 1)).all()
 
@@ -257,9 +257,9 @@ class TestNames:
     ) -> None:
         compiled = trained(path, params, **fields).compiled
         rows = table(60, 2).drop_columns(["yes", "share"])
-        together = compiled.answers(from_rows(rows, NAMES))
-        backwards = from_rows(rows.select(rows.column_names[::-1]), NAMES)
+        together = compiled.answers(from_values(rows, NAMES))
+        backwards = from_values(rows.select(rows.column_names[::-1]), NAMES)
         np.testing.assert_array_equal(compiled.answers(backwards), together)
-        apart = [compiled.answers(from_rows([row], NAMES)) for row in rows.to_pylist()]
+        apart = [compiled.answers(from_values([row], NAMES)) for row in rows.to_pylist()]
         np.testing.assert_array_equal(np.concatenate(apart), together)
         assert compiled.preprocessing.steps[2].column == "[bio].[x].mean"

@@ -12,12 +12,9 @@ from numpy.typing import NDArray
 
 from perennial.bundle.reference import raw_values
 from perennial.model import tables
-from perennial.model.columns import Columns, absent, from_column, missing_in
+from perennial.model.columns import Columns, from_column, missing_in
 
 Array = NDArray[Any]
-
-#: How a message words the ends of a range.
-_ENDS = {"from": "min", "to": "max"}
 
 #: Categories that a message lists.
 _MOST = 8
@@ -54,21 +51,18 @@ class RequestRules:
 
     def __init__(self, manifest: Mapping[str, Any]) -> None:
         self._known = manifest["columns"]
-        self.types = {name: self._known[name]["type"] for name in manifest["features"]}
         self.setting: str = manifest["requests"]["outside"]
-        rules = {name: self._known[name] for name in self.types}
+        rules = {name: self._known[name] for name in manifest["features"]}
+        self.types = {name: rule["type"] for name, rule in rules.items()}
         self._required = [name for name, rule in rules.items() if rule["missing"] == 0]
-        self._ranges = {
-            name: tuple(_bound(rule.get(key), rule["type"]) for key in ("min", "max"))
-            for name, rule in rules.items()
-            if (rule.get("min"), rule.get("max")) != (None, None)
-        }
-        self._numbers = [name for name in self._ranges if self.types[name] != "datetime"]
+        ends = {name: (rule.get("min"), rule.get("max")) for name, rule in rules.items()}
+        self._ranges = {name: pair for name, pair in ends.items() if pair != (None, None)}
         self._moments = [name for name in self._ranges if self.types[name] == "datetime"]
-        ends = [self._ranges[name] for name in self._numbers]
-        self._low = np.array([low for low, _ in ends], dtype=np.float64)[:, np.newaxis]
-        self._high = np.array([high for _, high in ends], dtype=np.float64)[:, np.newaxis]
-        self._listed = {
+        self._numbers = [name for name in self._ranges if name not in self._moments]
+        # NaN, and NaT, where there is no end: nothing lies beyond.
+        pairs = [self._ranges[name] for name in self._numbers]
+        self._ends = np.array(pairs, dtype=np.float64).reshape(-1, 2, 1)
+        self._lists = {
             name: frozenset([*rule["categories"], None])
             for name, rule in rules.items()
             if rule.get("categories") is not None
@@ -80,10 +74,9 @@ class RequestRules:
             table = tables.read(rows)
             self._check_names(table.names)
             given = set(table.names)
+            absent = [None] * table.rows
             columns = {
-                name: from_column(name, table.column(name), kind)
-                if name in given
-                else absent(table.rows, kind)
+                name: from_column(name, table.column(name) if name in given else absent, kind)
                 for name, kind in self.types.items()
             }
         except (TypeError, ValueError) as error:
@@ -94,23 +87,20 @@ class RequestRules:
         return columns
 
     def outside(self, columns: Columns) -> list[Outside]:
-        """Values that `prepare` would reject, by row and then in the order of the features."""
+        """Values that `prepare` would reject, by row and then by column."""
         found = [
             Outside(row, name, raw_values(columns[name][[row]], self.types[name])[0], allowed)
             for name, is_outside, allowed in self._broken(columns)
             for row in np.flatnonzero(is_outside).tolist()
         ]
-        place = {name: place for place, name in enumerate(self.types)}
-        return sorted(found, key=lambda outside: (outside.row, place[outside.column]))
+        return sorted(found, key=lambda outside: (outside.row, outside.column))
 
     def _broken(self, columns: Columns) -> Iterator[tuple[str, Array, str]]:
         for name, is_outside in self._out_of_range(columns):
-            low, high = (self._known[name].get(key) for key in ("min", "max"))
-            ends = [
-                f"{word} {end}" for word, end in (("from", low), ("to", high)) if end is not None
-            ]
-            yield name, is_outside, " ".join(ends)
-        for name, listed in self._listed.items():
+            ends = zip(("from", "to"), self._ranges[name], strict=True)
+            allowed = [f"{word} {end}" for word, end in ends if end is not None]
+            yield name, is_outside, " ".join(allowed)
+        for name, listed in self._lists.items():
             values = columns[name]
             if not listed.issuperset(values):
                 is_unlisted = np.array([value not in listed for value in values])
@@ -119,11 +109,11 @@ class RequestRules:
     def _out_of_range(self, columns: Columns) -> Iterator[tuple[str, Array]]:
         if self._numbers:
             numbers = np.array([columns[name] for name in self._numbers])
-            are_outside = (numbers < self._low) | (numbers > self._high)
+            are_outside = (numbers < self._ends[:, 0]) | (numbers > self._ends[:, 1])
             if are_outside.any():
                 yield from zip(self._numbers, are_outside, strict=True)
         for name in self._moments:
-            low, high = self._ranges[name]
+            low, high = np.array(self._ranges[name], dtype="datetime64[us]")
             yield name, (columns[name] < low) | (columns[name] > high)
 
     def _check_names(self, names: Iterable[Any]) -> None:
@@ -139,13 +129,6 @@ class RequestRules:
             if missing.any():
                 row = int(missing.argmax())
                 raise RequestError(f"row {row}, {name}: missing, and it must not be")
-
-
-def _bound(end: Any, kind: str) -> Any:
-    if kind == "datetime":
-        # NaT, of which nothing is out of range.
-        return np.datetime64("NaT" if end is None else end, "us")
-    return np.nan if end is None else end
 
 
 def _few(names: Iterable[str]) -> str:

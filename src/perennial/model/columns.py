@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -19,32 +19,21 @@ Array = NDArray[Any]
 Columns = dict[str, Array]
 
 
-def from_rows(rows: Any, types: Mapping[str, str]) -> Columns:
-    """Turn rows of any form of `perennial.model.tables` into numpy columns, as `from_values`."""
-    table = tables.read(rows)
-    _check_there(types, table.names)
-    return {name: from_column(name, table.column(name), kind) for name, kind in types.items()}
+def from_values(rows: Any, types: Mapping[str, str]) -> Columns:
+    """Check rows in any form of `perennial.model.tables`, and turn them into numpy columns.
 
-
-def from_arrow(table: Any, types: Mapping[str, str]) -> Columns:
-    """Turn the columns of an Arrow table that `types` names, by contract type, into numpy's."""
-    _check_there(types, table.column_names)
-    return {name: from_column(name, table.column(name), kind) for name, kind in types.items()}
-
-
-def from_values(columns: Mapping[str, Any], types: Mapping[str, str]) -> Columns:
-    """Check raw values, as JSON or a data frame gives them, and turn them into numpy columns.
-
-    The ValueError for a value that is not of its column's type names column, row and value.
+    `types` names those that are wanted, with their contract types. The ValueError for a value that
+    is not of its column's type names column, row and value.
     """
-    _check_there(types, columns)
-    return {name: from_column(name, columns[name], kind) for name, kind in types.items()}
-
-
-def _check_there(types: Mapping[str, str], names: Container[str]) -> None:
-    absent = [name for name in types if name not in names]
+    table = tables.read(rows)
+    absent = [name for name in types if name not in table.names]
     if absent:
         raise ValueError(f"no column {', '.join(absent)}")
+    return {name: from_column(name, table.column(name), kind) for name, kind in types.items()}
+
+
+#: The name for what stages read: prepared rows, an Arrow table.
+from_arrow = from_values
 
 
 def from_column(name: str, values: Any, kind: str) -> Array:
@@ -61,18 +50,6 @@ def from_column(name: str, values: Any, kind: str) -> Array:
     if column is None:
         column = _one_by_one(name, listed, kind)
     return column
-
-
-def absent(rows: int, kind: str) -> Array:
-    """A column of so many missing values."""
-    return np.full(rows, _MISSING.get(kind, math.nan), dtype=TYPES[kind].numpy)
-
-
-_MISSING: dict[str, Any] = {
-    "category": None,
-    "text": None,
-    "datetime": np.datetime64("NaT"),
-}
 
 
 def _whole(values: Any, kind: str) -> Array | None:
@@ -108,7 +85,7 @@ def _from_arrow(column: Any, kind: str) -> Array | None:
     if kind == "datetime":
         # pandas is not there to help, and a timestamp column's own buffer is what numpy wants.
         counts = column.cast("int64").fill_null(np.iinfo(np.int64).min)
-        return _microseconds(np.asarray(counts).view(f"datetime64[{column.type.unit}]"))
+        return _microseconds(np.asarray(counts).view(f"datetime64[{_unit(column.type)}]"))
     numbers = np.asarray(column.cast("float64", safe=False), dtype=np.float64)
     return numbers if _is_valid(numbers, kind) else None
 
@@ -124,43 +101,31 @@ def _from_typed(values: Any, kind: str) -> Array | None:
         return np.asarray(values.to_numpy(dtype=target, na_value=None))
     # A long double is no float of Python's, and Arrow's dates without a time count as moments.
     is_odd = getattr(dtype, "itemsize", 8) > 8 or getattr(dtype, "type", None) is datetime.date
-    if getattr(dtype, "kind", "O") not in _KINDS.get(kind, "") or is_odd:
+    is_masked = isinstance(values, np.ma.MaskedArray)
+    if getattr(dtype, "kind", "O") not in _KINDS.get(kind, "") or is_odd or is_masked:
         return None
-    if isinstance(values, np.ndarray):
-        if hasattr(values, "mask"):
-            return None
-        return _checked(values, kind)
     if kind == "datetime":
-        # Without their zone, the moments of a column are in UTC.
-        return _checked(values.to_numpy(dtype=f"datetime64[{_unit(dtype)}]"), kind)
-    return _checked(values.to_numpy(dtype=target, na_value=math.nan), kind)
+        # Without their zone, the moments of a pandas column are in UTC.
+        is_array = isinstance(values, np.ndarray)
+        return _microseconds(values if is_array else values.to_numpy(f"datetime64[{_unit(dtype)}]"))
+    column = (
+        values.astype(target)
+        if isinstance(values, np.ndarray)
+        else values.to_numpy(dtype=target, na_value=math.nan)
+    )
+    return column if _is_valid(column, kind) else None
 
 
 def _unit(dtype: Any) -> str:
-    if isinstance(dtype, np.dtype):
-        return np.datetime_data(dtype)[0]
-    arrow = getattr(dtype, "pyarrow_dtype", None)
-    return str(getattr(dtype, "unit", None) or getattr(arrow, "unit", None) or "us")
-
-
-def _checked(values: Array, kind: str) -> Array | None:
-    if kind == "datetime":
-        return _microseconds(values)
-    with np.errstate(over="ignore"):
-        column = values.astype(TYPES[kind].numpy)
-    return column if _is_valid(column, kind) else None
+    return str(dtype).partition("[")[2].partition("]")[0].partition(",")[0]
 
 
 def _microseconds(moments: Array) -> Array | None:
     """The microsecond that each moment is in; None where one is out of reach of 64 bits."""
     column = moments.astype("datetime64[us]")
-    # numpy does not tell when the count overflows.
-    is_kept = (column.astype(moments.dtype) == moments) | np.isnat(moments)
-    is_finer = np.datetime_data(moments.dtype)[0] in _FINER
-    return column if is_finer or is_kept.all() else None
-
-
-_FINER = {"ns", "ps", "fs", "as"}
+    # numpy does not tell when the count overflows: what comes back is another second.
+    before, after = (each.astype("datetime64[s]") for each in (moments, column))
+    return column if np.array_equal(before, after, equal_nan=True) else None
 
 
 def _from_categorical(values: Any, kind: str) -> Array | None:
@@ -174,9 +139,9 @@ def _from_categorical(values: Any, kind: str) -> Array | None:
 
 def _from_list(values: list[Any], kind: str) -> Array | None:
     """Single values, most of them plain; None where one is refused."""
-    plain, convert = _PLAIN[kind], _CONVERTERS[kind]
+    plain, _ = _RULES[kind]
     try:
-        valid = [value if type(value) in plain else convert(_plain(value)) for value in values]
+        valid = [value if type(value) in plain else _converted(value, kind) for value in values]
         column = np.array(valid, dtype=TYPES[kind].numpy)
     except (TypeError, ValueError, OverflowError):
         return None
@@ -191,22 +156,23 @@ def _is_valid(column: Array, kind: str) -> bool:
 
 
 def _one_by_one(name: str, values: list[Any], kind: str) -> Array:
-    convert = _CONVERTERS[kind]
     column = np.empty(len(values), dtype=TYPES[kind].numpy)
-    for row, raw in enumerate(values):
-        value = _plain(raw)
+    for row, value in enumerate(values):
         try:
-            column[row] = convert(value)
+            column[row] = _converted(value, kind)
         except (TypeError, ValueError, OverflowError) as error:
             reason = f": {error}" if str(error) else ""
-            shown = repr(value)
-            shown = shown if len(shown) <= _LONGEST else f"{shown[:_LONGEST]}…"
+            shown = f"{_plain(value)!r:.500}"
             raise ValueError(f"row {row}, {name}: {shown} is not a {kind}{reason}") from None
     return column
 
 
-#: Characters of a value that a message repeats.
-_LONGEST = 500
+def _converted(value: Any, kind: str) -> Any:
+    value, (_, convert) = _plain(value), _RULES[kind]
+    return _MISSING.get(kind, math.nan) if is_missing(value) else convert(value)
+
+
+_MISSING: dict[str, Any] = {"category": None, "text": None, "datetime": np.datetime64("NaT")}
 
 
 def _listed(values: Any) -> list[Any]:
@@ -264,8 +230,6 @@ def evenly_spaced(rows: int, wanted: int) -> NDArray[np.intp]:
 
 
 def _number(value: Any) -> float:
-    if is_missing(value):
-        return math.nan
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise TypeError
     number = float(value)
@@ -276,30 +240,24 @@ def _number(value: Any) -> float:
 
 def _integer(value: Any) -> float:
     number = _number(value)
-    if not math.isnan(number) and value != int(value):
+    if value != int(value):
         raise ValueError("it has a fraction")
     return number
 
 
 def _boolean(value: Any) -> float:
-    if is_missing(value):
-        return math.nan
     if not isinstance(value, bool):
         raise TypeError
     return float(value)
 
 
-def _text(value: Any) -> str | None:
-    if is_missing(value):
-        return None
+def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
 
 
 def _datetime(value: Any) -> np.datetime64:
-    if is_missing(value):
-        return np.datetime64("NaT")
     if isinstance(value, np.datetime64):
         moment = _microseconds(np.array([value]))
         if moment is None:
@@ -314,21 +272,15 @@ def _datetime(value: Any) -> np.datetime64:
     return np.datetime64(value, "us")
 
 
-#: Types of Python whose every value, but for infinite and broken numbers, is of a contract type.
-_PLAIN: dict[str, set[type]] = {
-    "number": {int, float},
-    "integer": {int, float},
-    "boolean": {bool},
-    "category": {str},
-    "text": {str},
-    "datetime": set(),
-}
+_NUMBERS = frozenset({int, float})
 
-_CONVERTERS: dict[str, Callable[[Any], Any]] = {
-    "number": _number,
-    "integer": _integer,
-    "boolean": _boolean,
-    "category": _text,
-    "text": _text,
-    "datetime": _datetime,
+#: Of each contract type, Python's types whose every value is one, but for infinite and broken
+#: numbers, and what takes, or refuses, a value of another.
+_RULES: dict[str, tuple[frozenset[type], Callable[[Any], Any]]] = {
+    "number": (_NUMBERS, _number),
+    "integer": (_NUMBERS, _integer),
+    "boolean": (frozenset({bool}), _boolean),
+    "category": (frozenset({str}), _text),
+    "text": (frozenset({str}), _text),
+    "datetime": (frozenset(), _datetime),
 }

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perennial.model.columns import Columns, from_rows
+from perennial.model.columns import Columns, from_values
 from perennial.model.decision import Decision, from_margins
 from perennial.model.preprocessing import Preprocessing
 
@@ -100,8 +100,8 @@ class Model:
         """
         if not self.decision.classes:
             raise ValueError("a regression has no probabilities: call predict")
-        return self.answers(from_rows(rows, self.preprocessing.types))
+        return self.answers(from_values(rows, self.preprocessing.types))
 
     def predict(self, rows: Any) -> Array:
         """Class, or value, of each row. Takes what `predict_proba` takes; shape (rows,)."""
-        return self.decision.labels(self.answers(from_rows(rows, self.preprocessing.types)))
+        return self.decision.labels(self.answers(from_values(rows, self.preprocessing.types)))

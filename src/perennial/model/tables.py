@@ -6,11 +6,9 @@ one more entry of `FORMS`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
-
-import numpy as np
 
 #: What is taken, for messages.
 TAKEN = "a list of mappings, a mapping of columns, a pandas frame or an Arrow table"
@@ -30,26 +28,6 @@ def read(rows: Any) -> Table:
     """Read rows of any form in `FORMS`; a ValueError or TypeError says what is wrong."""
     form = next(form for is_of, form in FORMS if is_of(rows))
     return form(rows)
-
-
-def _is_list(rows: Any) -> bool:
-    return type(rows) is list
-
-
-def _is_frame(rows: Any) -> bool:
-    return hasattr(rows, "iloc") and hasattr(rows, "columns")
-
-
-def _is_arrow(rows: Any) -> bool:
-    return hasattr(rows, "__arrow_c_stream__") or hasattr(rows, "__arrow_c_array__")
-
-
-def _is_mapping(rows: Any) -> bool:
-    return isinstance(rows, Mapping)
-
-
-def _is_structured(rows: Any) -> bool:
-    return isinstance(rows, np.ndarray) and rows.dtype.names is not None
 
 
 def _from_records(rows: Any) -> Table:
@@ -100,18 +78,10 @@ def _listed(name: Any, values: Any) -> Any:
             f"{name}: a column is a list of values, not a mapping; of a frame take "
             'to_dict("list") or to_dict("records"), or the frame itself'
         )
-    is_ordered = isinstance(values, Iterable) and not isinstance(
-        values, str | bytes | set | frozenset
-    )
-    if not is_ordered or getattr(values, "ndim", 1) == 0:
+    is_ordered = isinstance(values, Iterable) and not isinstance(values, str | bytes | Set)
+    if not is_ordered or getattr(values, "ndim", 1) != 1:
         raise ValueError(f"{name}: a column is a list of values; one row is [row]")
-    if getattr(values, "ndim", 1) > 1:
-        raise ValueError(f"{name}: a column has one dimension, not {values.ndim}")
     return values if hasattr(values, "__len__") else list(values)
-
-
-def _from_structured(array: Any) -> Table:
-    return _from_mapping({name: array[name] for name in array.dtype.names})
 
 
 def _refuse_twice(names: Sequence[Any]) -> None:
@@ -126,10 +96,10 @@ def _refuse_twice(names: Sequence[Any]) -> None:
 
 #: Every form, with what tells it. The first that fits reads the rows; the last takes what is left.
 FORMS: tuple[tuple[Callable[[Any], bool], Callable[[Any], Table]], ...] = (
-    (_is_list, _from_records),
-    (_is_frame, _from_frame),
-    (_is_arrow, _from_arrow),
-    (_is_mapping, _from_mapping),
-    (_is_structured, _from_structured),
+    (lambda rows: type(rows) is list, _from_records),
+    (lambda rows: hasattr(rows, "iloc") and hasattr(rows, "columns"), _from_frame),
+    (lambda rows: hasattr(rows, "__arrow_c_stream__"), _from_arrow),
+    (lambda rows: hasattr(rows, "__arrow_c_array__"), _from_arrow),
+    (lambda rows: isinstance(rows, Mapping), _from_mapping),
     (lambda _: True, _from_records),
 )
