@@ -118,9 +118,11 @@ class TestLoading:
         self, signed: Path, public: str
     ) -> None:
         program = jsonfile.read(signed / "compiled/program.json")
-        program["decision"]["classes"].reverse()
+        described = jsonfile.read(signed / "manifest.json")
+        for forged in (program["decision"], described):
+            forged["classes"].reverse()
         jsonfile.write(signed / "compiled/program.json", program)
-        manifest.write(signed, jsonfile.read(signed / "manifest.json"))
+        manifest.write(signed, described)
         load(signed)
         with pytest.raises(BundleError, match="not the signature of this manifest"):
             load(signed, public_key=public)

@@ -1,4 +1,4 @@
-"""The target as numbers."""
+"""The target as numbers, and the names of its answers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from perennial.data.contract import Contract
-from perennial.data.target import target_of
+from perennial.data.target import answer_columns, key_columns, target_of
 
 
 def contract(**target: Any) -> Contract:
@@ -31,3 +31,31 @@ def test_codes_follow_the_contract_and_values_stay(
     target = target_of(pa.table({"y": values}), contract(**declared))
     assert target.tolist() == expected
     assert target.dtype == ("float64" if declared["type"] == "integer" else "int64")
+
+
+class TestAnswers:
+    @pytest.mark.parametrize(
+        ("target", "columns"),
+        [
+            ({"type": "number"}, ["prediction"]),
+            ({"type": "boolean"}, ["prediction", "probability"]),
+            (
+                {"type": "category", "categories": ["a", "b", "c"]},
+                ["prediction", "probability:a", "probability:b", "probability:c"],
+            ),
+        ],
+    )
+    def test_they_have_names(self, target: dict[str, Any], columns: list[str]) -> None:
+        assert answer_columns(contract(**target)) == dict(zip(columns, columns, strict=True))
+
+    def test_they_are_apart_from_the_users_columns(self) -> None:
+        columns = {
+            "prediction": {"type": "text", "role": "id"},
+            "prediction_": {"type": "category", "role": "group"},
+            "x": {"type": "number"},
+            "probability": {"type": "boolean", "role": "target"},
+        }
+        made = Contract.model_validate({"version": 1, "name": "t", "columns": columns})
+        assert key_columns(made) == ["prediction", "prediction_", "probability"]
+        answers = answer_columns(made)
+        assert answers == {"prediction": "prediction__", "probability": "probability_"}

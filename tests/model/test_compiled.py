@@ -113,3 +113,31 @@ def test_another_decision_changes_nothing_else() -> None:
     np.testing.assert_array_equal(model.scores(matrix), other.scores(matrix))
     assert not np.array_equal(model.answers(columns()), other.answers(columns()))
     assert model.decision.calibration == ()
+
+
+class Unsteady:
+    """An engine whose last digits depend on how many rows it is asked, as a matrix product's do."""
+
+    def scores(self, matrix: Any) -> Any:
+        values = matrix[:, 0] * (1 + (len(matrix) > 1) * 4e-13)
+        return values if self.is_regression else np.stack([1 - values, values], axis=1)
+
+    def __init__(self, *, is_regression: bool) -> None:
+        self.is_regression = is_regression
+
+
+@pytest.mark.parametrize("engine", ["onnx", "skops"])
+@pytest.mark.parametrize("classes", [[], ["no", "yes"]])
+def test_a_row_has_one_answer_alone_and_among_others(engine: str, classes: list[str]) -> None:
+    # Each of them lies between two answers, where a last digit decides which it is.
+    steps = np.arange(1, 200) + 0.5
+    middles = (3e8 + steps) / 1e9 if classes else (2**29 + steps) / 2**29
+    values = middles * (1 - 2e-13)
+    types = {"x": "number"}
+    unsteady: Any = Unsteady(is_regression=not classes)
+    decision = Decision(classes)
+    made = CompiledModel(Preprocessing(types, [Number("x")]), unsteady, decision, engine, {})
+    together = made.answers({"x": values})
+    apart = np.concatenate([made.answers({"x": values[[row]]}) for row in range(len(values))])
+    np.testing.assert_array_equal(together, apart)
+    assert (decision.answers(unsteady.scores(values[:, np.newaxis])) != apart).any()

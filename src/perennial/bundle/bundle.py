@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from perennial.bundle import integrity, signing
+from perennial.bundle import agreement, integrity, signing
 from perennial.bundle.manifest import BundleError, shown
+from perennial.bundle.request import Outside, RequestError, RequestRules
 from perennial.model import compiled as compiled_model
-from perennial.model.columns import Columns, from_arrow, from_values, missing_in
+from perennial.model.columns import Columns
 from perennial.model.compiled import CompiledModel
-from perennial.model.types import TYPES
+from perennial.model.preprocessing import Refused
 from perennial.runtime import jsonfile
 from perennial.runtime.errors import PerennialError
 
-__all__ = ["COMPILED", "Bundle", "BundleError", "RequestError", "load"]
+__all__ = ["COMPILED", "Bundle", "BundleError", "Outside", "RequestError", "load"]
 
 #: The compiled model's folder in a bundle.
 COMPILED = "compiled"
 
 Array = NDArray[Any]
-
-
-class RequestError(ValueError):
-    """Rows that break the contract."""
 
 
 class Bundle:
@@ -59,6 +54,7 @@ class Bundle:
         self.manifest = manifest
         self.files = dict(files or {})
         self._model = model
+        self._rules = RequestRules(manifest)
 
     @property
     def classes(self) -> list[Any]:
@@ -76,7 +72,8 @@ class Bundle:
         Parameters
         ----------
         rows : list of mappings, mapping of columns, pandas.DataFrame or pyarrow.Table
-            Raw contract values; columns that are no feature may be there, and do not count.
+            Raw contract values, in any form of `perennial.model.tables`; columns that are no
+            feature may be there, and do not count.
 
         Returns
         -------
@@ -86,9 +83,10 @@ class Bundle:
         Raises
         ------
         RequestError
-            If a column is unknown or absent, or a value is not of its type.
+            If a column is unknown, absent or there twice, a value is not of its type, or the
+            model cannot take it.
         """
-        return self._model.decision.labels(self._model.answers(self.columns(rows)))
+        return self._model.decision.labels(self._answers(self.columns(rows)))
 
     def predict_proba(self, rows: Any) -> Array:
         """Probability of each class, for each row.
@@ -110,7 +108,7 @@ class Bundle:
         """
         if not self.classes:
             raise RequestError("a regression has no probabilities: call predict")
-        return self._model.answers(self.columns(rows))
+        return self._answers(self.columns(rows))
 
     def respond(self, rows: Any) -> list[dict[str, Any]]:
         """The service's answer to each row.
@@ -123,9 +121,18 @@ class Bundle:
         Returns
         -------
         list of dict
-            `prediction`, and for a classification `probabilities` by class.
+            `prediction`, and for a classification `probabilities` by class. Where the contract says
+            ``requests: {outside: mark}``, a row with values that `prepare` would reject has
+            `outside` too: why, by column.
         """
-        answers = self._model.answers(self.columns(rows))
+        columns = self.columns(rows)
+        responses = self._responses(self._answers(columns))
+        if self._rules.setting == "mark":
+            for found in self._rules.outside(columns):
+                responses[found.row].setdefault("outside", {})[found.column] = found.reason
+        return responses
+
+    def _responses(self, answers: Array) -> list[dict[str, Any]]:
         labels = self._model.decision.labels(answers).tolist()
         if not self.classes:
             return [{"prediction": label} for label in labels]
@@ -135,76 +142,42 @@ class Bundle:
             for label, row in zip(labels, answers.tolist(), strict=True)
         ]
 
+    def check(self, rows: Any) -> list[Outside]:
+        """Values that are of their type, and that `prepare` would reject.
+
+        A number or a moment below the contract's `min` or above its `max`, and a category that is
+        not in its list. The contract's `requests.outside` decides what becomes of them.
+
+        Parameters
+        ----------
+        rows : list of mappings, mapping of columns, pandas.DataFrame or pyarrow.Table
+            As for `predict`.
+
+        Returns
+        -------
+        list of Outside
+            `row`, `column`, `value` and what is `allowed`; empty if there is none.
+
+        Raises
+        ------
+        RequestError
+            As for `predict`.
+        """
+        return self._rules.outside(self._rules.read(rows))
+
     def columns(self, rows: Any) -> Columns:
         """Check raw rows, in any form that `predict` takes, and turn them into numpy columns."""
-        types = {name: self.manifest["columns"][name]["type"] for name in self.manifest["features"]}
+        columns = self._rules.read(rows)
+        if self._rules.setting == "refuse":
+            for found in self._rules.outside(columns):
+                raise RequestError(f"row {found.row}, {found.column}: {found.reason}")
+        return columns
+
+    def _answers(self, columns: Columns) -> Array:
         try:
-            if hasattr(rows, "column_names"):
-                columns = self._from_table(rows, types)
-            else:
-                columns = from_values(self._by_column(rows), types)
-        except RequestError:
-            raise
-        except (ValueError, TypeError) as error:
-            raise RequestError(str(error)) from None
-        self._check_missing(columns)
-        return columns
-
-    def _from_table(self, table: Any, types: dict[str, str]) -> Columns:
-        self._check_names(table.column_names)
-        columns: Columns = {}
-        for name, kind in types.items():
-            if name not in table.column_names:
-                columns |= from_values({name: [None] * table.num_rows}, {name: kind})
-            elif str(table.schema.field(name).type) in TYPES[kind].taken_from:
-                columns |= from_arrow(table, {name: kind})
-            else:
-                # Slower, and with the rules for single values.
-                columns |= from_values({name: table.column(name).to_pylist()}, {name: kind})
-            self._check_finite(name, columns[name])
-        return columns
-
-    def _by_column(self, rows: Any) -> dict[str, Sequence[Any]]:
-        features = self.manifest["features"]
-        if isinstance(rows, Mapping) or hasattr(rows, "columns"):
-            self._check_names(list(rows.keys()))
-            columns = {name: rows[name] for name in features if name in rows}
-            for name, values in columns.items():
-                if isinstance(values, str) or not hasattr(values, "__len__"):
-                    raise RequestError(f"{name}: a column is a list of values; one row is [row]")
-            lengths = {name: len(values) for name, values in columns.items()}
-            if len(set(lengths.values())) > 1:
-                raise RequestError(f"columns differ in length: {lengths}")
-            absent = [None] * next(iter(lengths.values()), 0)
-            return {name: columns.get(name, absent) for name in features}
-        self._check_names(dict.fromkeys(name for row in rows for name in _keys(row)))
-        return {name: [row.get(name) for row in rows] for name in features}
-
-    def _check_names(self, names: Any) -> None:
-        known = self.manifest["columns"]
-        for name in names:
-            if name not in known:
-                near = get_close_matches(str(name), known, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
-                raise RequestError(f"no column {name!r}{hint}")
-
-    def _check_finite(self, name: str, values: Array) -> None:
-        if values.dtype.kind == "f" and np.isinf(values).any():
-            row = int(np.isinf(values).argmax())
-            raise RequestError(f"row {row}, {name}: {values[row]} is not a number: it is infinite")
-
-    def _check_missing(self, columns: Columns) -> None:
-        for name, values in columns.items():
-            missing = missing_in(values)
-            if self.manifest["columns"][name]["missing"] == 0 and missing.any():
-                row = int(missing.argmax())
-                raise RequestError(f"row {row}, {name}: missing, and it must not be")
-
-
-def _keys(row: Any) -> Any:
-    if not isinstance(row, Mapping):
-        raise RequestError(f"a row is a mapping of columns to values, not {type(row).__name__}")
-    return row
+            return self._model.answers(columns)
+        except Refused as refused:
+            raise RequestError(str(refused)) from None
 
 
 def _class_name(name: Any) -> str:
@@ -237,21 +210,31 @@ def load(
         If the bundle is not whole, not signed as required, or cannot be run here.
     """
     folder = Path(folder)
+    is_signed = signing.configured(public_key) is not None
     manifest, files = integrity.read(folder, public_key)
     model_files = {
         name.removeprefix(f"{COMPILED}/"): files.pop(name)
         for name in list(files)
         if name.startswith(f"{COMPILED}/")
     }
-    if signing.configured(public_key) is None:
-        _refuse_types(folder, model_files, trusted)
+    _check_program(folder, manifest, model_files, None if is_signed else trusted)
     return Bundle(manifest, _model(folder, model_files, threads), files)
 
 
-def _refuse_types(folder: Path, files: dict[str, bytes], trusted: Collection[str]) -> None:
+def _check_program(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    files: Mapping[str, bytes],
+    trusted: Collection[str] | None,
+) -> None:
+    """Check, before anything is built, what is to be built; `trusted` is None where all is."""
     try:
-        options = jsonfile.loads(files[compiled_model.FILE])["engine"]["options"]
-        unknown = sorted(set(options.get("trusted", ())) - set(trusted))
+        program = jsonfile.loads(files[compiled_model.FILE])
+        agreement.check(manifest, program)
+        types = program["engine"]["options"].get("trusted", ())
+        unknown = [] if trusted is None else sorted(set(types) - set(trusted))
+    except BundleError as error:
+        raise BundleError(f"{folder}: {error}") from None
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise _no_model(folder, error) from error
     if unknown:

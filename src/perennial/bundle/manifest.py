@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ LARGEST_BUNDLE = 4 * 2**30
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 #: Names that mean the same on every system, and never a place outside the folder.
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}){0,3}")
+
+#: What becomes of a value that `prepare` would reject: it is answered as any other, answered with a
+#: mark, or refused. The contract's `requests.outside`.
+SETTINGS = ("answer", "mark", "refuse")
 
 _TASKS = {"binary", "multiclass", "regression"}
 
@@ -55,9 +60,15 @@ def parse(content: bytes) -> dict[str, Any]:
     if content != rewritten:
         raise BundleError(f"{MANIFEST}: not written as export writes it")
     has_sizes = "public_key" in manifest
-    complete = manifest if has_sizes else {**manifest, **_added_later(manifest.get("files"))}
+    complete = {**_BEFORE, **manifest}
+    if not has_sizes:
+        complete |= _added_later(manifest.get("files"))
     _check_keys(complete, has_sizes=has_sizes)
     return dict(complete)
+
+
+#: What a manifest without a setting of requests meant: all was answered.
+_BEFORE = {"requests": {"outside": "answer"}}
 
 
 def _added_later(files: Any) -> dict[str, Any]:
@@ -174,7 +185,22 @@ def _is_column(value: Any) -> bool:
         and value["type"] in TYPES
         and _is_number(value.get("missing"))
         and 0 <= value["missing"] <= 1
+        and all(_is_end(value.get(key), value["type"]) for key in ("min", "max"))
+        and (value.get("categories") is None or _is_list(_is_text)(value["categories"]))
     )
+
+
+def _is_end(value: Any, kind: str) -> bool:
+    if value is None or kind != "datetime":
+        return value is None or _is_number(value)
+    try:
+        return datetime.fromisoformat(value).tzinfo is None
+    except (TypeError, ValueError):
+        return False
+
+
+def _are_requests(value: Any) -> bool:
+    return isinstance(value, dict) and value.get("outside") in SETTINGS
 
 
 #: What must be there: its rule, and how a refusal words it. Other keys may stand beside them.
@@ -190,6 +216,7 @@ _KEYS: dict[str, tuple[Rule, str]] = {
     "threshold": (lambda value: value is None or _is_number(value), "a number or null"),
     "features": (_is_list(_is_text), "a list of texts"),
     "columns": (_is_mapping(lambda _: True), "a mapping"),
+    "requests": (_are_requests, "a setting of requests"),
     "public_key": (lambda value: value is None or _is_text(value), "a text or null"),
     "engine": (_is_text, "a text"),
     "packages": (_is_mapping(_is_text), "a mapping to texts"),

@@ -98,6 +98,15 @@ class Column(Closed):
             raise ValueError("positive names one of the two categories of a target")
 
 
+class Requests(Closed):
+    """How a bundle answers."""
+
+    outside: Literal["answer", "mark", "refuse"] = "mark"
+    """What it does with a value that prepare would reject: below `min`, above `max`, or not among
+    `categories`. It answers, answers with a mark that says why, or refuses the request. A missing
+    value that may not be is refused always."""
+
+
 class Contract(Closed):
     """What a row is, column by column."""
 
@@ -109,6 +118,8 @@ class Contract(Closed):
     """What a row stands for, for people."""
     columns: dict[str, Column] = Field(min_length=2)
     """The columns by name, in order."""
+    requests: Requests = Requests()
+    """How a bundle answers."""
 
     @model_validator(mode="after")
     def _roles(self) -> Contract:

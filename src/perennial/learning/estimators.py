@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import re
@@ -13,7 +14,7 @@ from sklearn.base import is_classifier, is_regressor
 from sklearn.utils import get_tags
 
 from perennial.data.contract import Task
-from perennial.learning.parameters import checked, library, own_name, unknown_names
+from perennial.learning.parameters import checked, class_of, library, own_name, unknown_names
 from perennial.runtime.errors import PerennialError
 
 KEY = "params.yaml: train.estimator"
@@ -39,6 +40,9 @@ class Traits:
 # LightGBM and XGBoost have no limit of their own; past some thousands a native split overfits and
 # its bit set outgrows the rest of the model.
 _MANY = 4096
+
+#: The parameter that tells scikit-learn's estimators of categories; an own class may not have it.
+_NATIVE = "categorical_features"
 
 _FLOAT32 = {"dtype": "float32", "finite": True, "scale": False}
 
@@ -67,9 +71,31 @@ _REPRODUCIBLE: dict[str, dict[str, Any]] = {
 
 
 def family(estimator: Any) -> tuple[str, str]:
-    """Library and kind of an estimator: ``("sklearn", "RandomForest")``."""
-    name = type(estimator).__name__.removesuffix("Classifier").removesuffix("Regressor")
+    """Library and kind of an estimator, own or derived from: ``("sklearn", "Bagging")``."""
+    name = class_of(estimator).__name__.removesuffix("Classifier").removesuffix("Regressor")
     return library(estimator), name
+
+
+def as_library(estimator: Any) -> Any:
+    """An estimator of an own class as one of the library's class that it derives from.
+
+    So engines know it, and no bundle needs the own class. An own class that answers with a method
+    of its own is left as it is; what else it may change, the proof of parity finds.
+    """
+    kind, own = class_of(estimator), type(estimator)
+    answers = ("predict_proba", "decision_function") if is_classifier(estimator) else ("predict",)
+    derived = own.__mro__[: own.__mro__.index(kind)]
+    answers_itself = any(name in vars(each) for each in derived for name in answers)
+    if not derived or answers_itself or not hasattr(kind, "fit") or inspect.isabstract(kind):
+        return estimator
+    plain = copy.copy(estimator)
+    try:
+        plain.__class__ = kind
+        plain.get_params(deep=False)
+    except (AttributeError, TypeError):
+        # It keeps its parameters, or its memory, in a way of its own.
+        return estimator
+    return plain
 
 
 def traits(estimator: Any) -> Traits:
@@ -80,6 +106,8 @@ def traits(estimator: Any) -> Traits:
     bins = getattr(estimator, "max_bins", None)
     if isinstance(bins, int):
         known["native"] = min(known.get("native", 0), bins)
+    if library(estimator) == "sklearn" and _NATIVE not in estimator.get_params(deep=False):
+        known["native"] = 0
     return Traits(missing=bool(tags.allow_nan), **known)
 
 
@@ -97,6 +125,9 @@ def make_estimator(path: str, params: Mapping[str, Any], *, task: Task, seed: in
             hint="choose another estimator, or another target type in data/contract.yaml",
         )
     estimator.set_params(**_reproducible(estimator, params, seed))
+    if unknown_names(estimator, {"random_state": seed}) and hasattr(estimator, "random_state"):
+        # An own class has it from the one it derives from, and does not offer it as a parameter.
+        estimator.random_state = seed if estimator.random_state is None else estimator.random_state
     return estimator
 
 
@@ -167,7 +198,7 @@ def declare_categories(estimator: Any, places: list[int], width: int) -> dict[st
         kinds = ["c" if place in places else "q" for place in range(width)]
         estimator.set_params(enable_categorical=True, feature_types=kinds)
     else:
-        estimator.set_params(categorical_features=places)
+        estimator.set_params(**{_NATIVE: places})
     return {}
 
 

@@ -47,8 +47,7 @@ def fit(
     """Fit a model that is not calibrated and has no threshold; give the search's trials too."""
     section, task = params.train, contract.task
     estimator = make_estimator(section.estimator, section.params, task=task, seed=section.seed)
-    refuse_without_engine(estimator, task, section.engine)
-    _refuse_uncalibrated(estimator, task, section)
+    _refuse_unserved(estimator, task, section)
     takes = traits(estimator)
     fitted = fit_preprocessing(
         train.columns, train.target, contract, takes, section, standardise=takes.scale
@@ -62,6 +61,7 @@ def fit(
         estimator.set_params(**max(trials, key=lambda trial: trial.score).params)
         refuse_without_engine(estimator, task, section.engine)
     _fit(estimator, fitted.matrix, train.target, arguments, threads)
+    _refuse_unserved(estimator, task, section)
     return Model(fitted.preprocessing, estimator, Decision(list(contract.classes))), trials
 
 
@@ -71,7 +71,9 @@ def _category_places(preprocessing: Preprocessing) -> list[int]:
     return [place for place, name in enumerate(preprocessing.origin) if name in native]
 
 
-def _refuse_uncalibrated(estimator: Any, task: Task, params: Train) -> None:
+def _refuse_unserved(estimator: Any, task: Task, params: Train) -> None:
+    # Before the fit, as far as is known then, and after it.
+    refuse_without_engine(estimator, task, params.engine)
     method = method_of(estimator, is_regression=task == "regression")
     if method == "decision_function" and params.calibration == "none":
         raise PerennialError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 import warnings
 from collections.abc import Mapping
@@ -9,7 +10,6 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from sklearn.base import clone
 
 from perennial.runtime.errors import PerennialError
 
@@ -27,9 +27,24 @@ _COUNT_OR_SHARE: dict[str, type[Any]] = {
 }
 
 
+#: Libraries whose estimators are known, and with them the own classes derived from theirs.
+_LIBRARIES = ("sklearn", "lightgbm", "xgboost")
+
+
+def class_of(estimator: Any) -> type[Any]:
+    """The class of a known library that an estimator has or derives from, or else its own."""
+    return next(
+        (kind for kind in type(estimator).__mro__ if _package(kind) in _LIBRARIES), type(estimator)
+    )
+
+
 def library(estimator: Any) -> str:
     """The package that an estimator comes from: ``sklearn``, ``lightgbm``, ``xgboost``, …."""
-    return str(type(estimator).__module__.partition(".")[0])
+    return _package(class_of(estimator))
+
+
+def _package(kind: type[Any]) -> str:
+    return kind.__module__.partition(".")[0]
 
 
 def checked(estimator: Any, params: Mapping[str, Any], *, where: str) -> dict[str, Any]:
@@ -70,7 +85,7 @@ def _unused_by_xgboost(estimator: Any, params: Mapping[str, Any]) -> list[str]:
     # XGBoost takes any name, and warns of those that it has not used.
     import xgboost
 
-    own = clone(estimator).set_params(**params).get_xgb_params()
+    own = copy.deepcopy(estimator).set_params(**params).get_xgb_params()
     own |= {"validate_parameters": True, "verbosity": 1, "num_class": 2}
     if not str(own["objective"]).startswith("multi:"):
         del own["num_class"]

@@ -95,6 +95,8 @@ def _compare(
         is_refused_by_both = expected is actual
         refused, breaches = (rows, 0) if is_refused_by_both else (0, rows)
         return Parity(rows, refused, 0.0, 0, breaches)
+    if expected.shape != actual.shape:
+        return Parity(rows, 0, np.inf, rows, rows)
     gap, has_other_label = _differences(compiled.decision, expected, actual, spread)
     # Written so that NaN counts as a breach.
     is_breach = ~(gap <= tolerance) | has_other_label

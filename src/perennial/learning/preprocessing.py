@@ -180,6 +180,9 @@ def _median(values: Array) -> float:
 
 
 def _standard(matrix: Array) -> Standard:
-    mean = matrix.mean(axis=0)
-    scale = matrix.std(axis=0)
+    mean, scale = matrix.mean(axis=0), matrix.std(axis=0)
+    for place in np.flatnonzero(np.isnan(mean)):
+        # What takes missing values keeps them: the known ones alone have a mean.
+        known = matrix[~np.isnan(matrix[:, place]), place]
+        mean[place], scale[place] = (known.mean(), known.std()) if len(known) else (0.0, 1.0)
     return Standard(mean.tolist(), np.where(scale > 0, scale, 1.0).tolist())

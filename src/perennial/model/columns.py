@@ -4,57 +4,46 @@ from __future__ import annotations
 
 import datetime
 import math
-from collections.abc import Callable, Container, Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from perennial.model import tables
 from perennial.model.types import TYPES
 
 Array = NDArray[Any]
 Columns = dict[str, Array]
 
 
-def from_arrow(table: Any, types: Mapping[str, str]) -> Columns:
-    """Turn the columns of an Arrow table that `types` names, by contract type, into numpy's."""
-    _check_there(types, table.column_names)
-    return {name: _from_arrow(table.column(name), kind) for name, kind in types.items()}
+def from_values(rows: Any, types: Mapping[str, str]) -> Columns:
+    """Check rows in any form of `perennial.model.tables`, and turn them into numpy columns.
 
-
-def _check_there(types: Mapping[str, str], names: Container[str]) -> None:
-    absent = [name for name in types if name not in names]
+    `types` names those that are wanted, with their contract types. The ValueError for a value that
+    is not of its column's type names column, row and value.
+    """
+    table = tables.read(rows)
+    absent = [name for name in types if name not in table.names]
     if absent:
         raise ValueError(f"no column {', '.join(absent)}")
+    return {name: from_column(name, table.column(name), kind) for name, kind in types.items()}
 
 
-def _from_arrow(column: Any, kind: str) -> Array:
-    if kind == "text":
-        return np.array(column.to_pylist(), dtype=object)
-    if kind == "category":
-        # Rows share the few texts that there are, instead of each holding a copy.
-        coded = column.combine_chunks().dictionary_encode()
-        texts = np.array([*coded.dictionary.to_pylist(), None], dtype=object)
-        return np.asarray(texts[coded.indices.fill_null(len(texts) - 1).to_numpy()])
-    if kind == "datetime":
-        # pandas is not there to help, and a timestamp column's own buffer is what numpy wants.
-        microseconds = column.cast("timestamp[us]").cast("int64")
-        values = microseconds.fill_null(np.iinfo(np.int64).min).to_numpy()
-        return np.asarray(values).astype("datetime64[us]")
-    return np.asarray(column.cast("float64").to_numpy(), dtype=np.float64)
+#: The name for what stages read: prepared rows, an Arrow table.
+from_arrow = from_values
 
 
-def from_values(columns: Mapping[str, Sequence[Any]], types: Mapping[str, str]) -> Columns:
-    """Check raw values, as JSON or a data frame gives them, and turn them into numpy columns.
+def from_column(name: str, values: Any, kind: str) -> Array:
+    """Turn one column of raw values into numpy's, whatever holds them; see `from_values`.
 
-    The ValueError for a value that is not of its column's type names column, row and value.
+    Typed columns are taken whole. What is left is taken value by value, by the same rules, and
+    gives the same numbers: the nearest float64 of a whole number, the microsecond that a moment
+    is in.
     """
-    _check_there(types, columns)
-    return {name: _from_values(name, columns[name], kind) for name, kind in types.items()}
-
-
-def _from_values(name: str, values: Sequence[Any], kind: str) -> Array:
-    column = _from_typed(values, kind)
+    column = _whole(values, kind)
     if column is None:
         listed = _listed(values)
         column = _from_list(listed, kind)
@@ -63,31 +52,80 @@ def _from_values(name: str, values: Sequence[Any], kind: str) -> Array:
     return column
 
 
+def _whole(values: Any, kind: str) -> Array | None:
+    """A whole typed column at once; None where single values have to be looked at.
+
+    Arrow and pandas are known by their methods, so that they need not be imported.
+    """
+    if type(values) is list:
+        return None
+    if hasattr(values, "to_pylist"):
+        return _from_arrow(values, kind)
+    if hasattr(values, "cat"):
+        return _from_categorical(values, kind)
+    return _from_typed(values, kind)
+
+
+_ZONE = re.compile(r", tz=[^\]]*")
+
+
+def _from_arrow(column: Any, kind: str) -> Array | None:
+    if str(column.type).startswith("dictionary"):
+        column = column.cast(column.type.value_type)
+    if _ZONE.sub("", str(column.type)) not in TYPES[kind].taken_from:
+        return None
+    if kind == "text":
+        return np.array(column.to_pylist(), dtype=object)
+    if kind == "category":
+        # Rows share the few texts that there are, instead of each holding a copy.
+        coded = column.cast("string").dictionary_encode()
+        coded = coded.combine_chunks() if hasattr(coded, "combine_chunks") else coded
+        texts = np.array([*coded.dictionary.to_pylist(), None], dtype=object)
+        return np.asarray(texts[np.asarray(coded.indices.fill_null(len(texts) - 1))])
+    if kind == "datetime":
+        # pandas is not there to help, and a timestamp column's own buffer is what numpy wants.
+        counts = column.cast("int64").fill_null(np.iinfo(np.int64).min)
+        return _microseconds(np.asarray(counts).view(f"datetime64[{_unit(column.type)}]"))
+    numbers = np.asarray(column.cast("float64", safe=False), dtype=np.float64)
+    return numbers if _is_valid(numbers, kind) else None
+
+
 #: Kinds of numpy's types, which pandas' types have too, whose values are those of a contract type.
 _KINDS = {"number": "fiu", "integer": "fiu", "boolean": "b", "datetime": "M"}
 
 
 def _from_typed(values: Any, kind: str) -> Array | None:
-    """A whole typed array or pandas column at once; None where single values have to be looked at.
-
-    pandas is known by its methods, so that it need not be imported.
-    """
-    if hasattr(values, "cat"):
-        return _from_categorical(values, kind)
+    """A numpy array or a pandas column."""
     dtype, target = getattr(values, "dtype", None), TYPES[kind].numpy
     if kind in {"text", "category"} and getattr(dtype, "type", None) is str:
         return np.asarray(values.to_numpy(dtype=target, na_value=None))
     # A long double is no float of Python's, and Arrow's dates without a time count as moments.
     is_odd = getattr(dtype, "itemsize", 8) > 8 or getattr(dtype, "type", None) is datetime.date
-    if getattr(dtype, "kind", "O") not in _KINDS.get(kind, "") or is_odd:
+    is_masked = isinstance(values, np.ma.MaskedArray)
+    if getattr(dtype, "kind", "O") not in _KINDS.get(kind, "") or is_odd or is_masked:
         return None
-    if isinstance(values, np.ndarray):
-        column = values.astype(target)
-    elif kind == "datetime":
-        column = values.to_numpy(dtype=target)
-    else:
-        column = values.to_numpy(dtype=target, na_value=math.nan)
+    if kind == "datetime":
+        # Without their zone, the moments of a pandas column are in UTC.
+        is_array = isinstance(values, np.ndarray)
+        return _microseconds(values if is_array else values.to_numpy(f"datetime64[{_unit(dtype)}]"))
+    column = (
+        values.astype(target)
+        if isinstance(values, np.ndarray)
+        else values.to_numpy(dtype=target, na_value=math.nan)
+    )
     return column if _is_valid(column, kind) else None
+
+
+def _unit(dtype: Any) -> str:
+    return str(dtype).partition("[")[2].partition("]")[0].partition(",")[0]
+
+
+def _microseconds(moments: Array) -> Array | None:
+    """The microsecond that each moment is in; None where one is out of reach of 64 bits."""
+    column = moments.astype("datetime64[us]")
+    # numpy does not tell when the count overflows: what comes back is another second.
+    before, after = (each.astype("datetime64[s]") for each in (moments, column))
+    return column if np.array_equal(before, after, equal_nan=True) else None
 
 
 def _from_categorical(values: Any, kind: str) -> Array | None:
@@ -101,9 +139,9 @@ def _from_categorical(values: Any, kind: str) -> Array | None:
 
 def _from_list(values: list[Any], kind: str) -> Array | None:
     """Single values, most of them plain; None where one is refused."""
-    plain, convert = _PLAIN[kind], _CONVERTERS[kind]
+    plain, _ = _RULES[kind]
     try:
-        valid = [value if type(value) in plain else convert(value) for value in values]
+        valid = [value if type(value) in plain else _converted(value, kind) for value in values]
         column = np.array(valid, dtype=TYPES[kind].numpy)
     except (TypeError, ValueError, OverflowError):
         return None
@@ -118,22 +156,50 @@ def _is_valid(column: Array, kind: str) -> bool:
 
 
 def _one_by_one(name: str, values: list[Any], kind: str) -> Array:
-    convert = _CONVERTERS[kind]
     column = np.empty(len(values), dtype=TYPES[kind].numpy)
     for row, value in enumerate(values):
         try:
-            column[row] = convert(value)
+            column[row] = _converted(value, kind)
         except (TypeError, ValueError, OverflowError) as error:
             reason = f": {error}" if str(error) else ""
-            raise ValueError(f"row {row}, {name}: {value!r} is not a {kind}{reason}") from None
+            shown = f"{_plain(value)!r:.500}"
+            raise ValueError(f"row {row}, {name}: {shown} is not a {kind}{reason}") from None
     return column
 
 
-def _listed(values: Sequence[Any]) -> list[Any]:
-    if isinstance(values, np.ndarray) and values.dtype.kind == "M":
+def _converted(value: Any, kind: str) -> Any:
+    value, (_, convert) = _plain(value), _RULES[kind]
+    return _MISSING.get(kind, math.nan) if is_missing(value) else convert(value)
+
+
+_MISSING: dict[str, Any] = {"category": None, "text": None, "datetime": np.datetime64("NaT")}
+
+
+def _listed(values: Any) -> list[Any]:
+    if isinstance(values, np.ndarray) and values.dtype.kind in "mM":
         return list(values)
-    tolist = getattr(values, "tolist", None)
-    return list(tolist() if callable(tolist) else values)
+    tolist = getattr(values, "to_pylist", getattr(values, "tolist", None))
+    try:
+        return list(tolist() if callable(tolist) else values)
+    except (ValueError, OverflowError):
+        # Arrow has values that Python has not: they are refused one by one.
+        return list(values)
+
+
+def _plain(value: Any) -> Any:
+    """A value as Python has it, out of a scalar of numpy, Arrow or pandas; a moment as numpy's."""
+    if isinstance(value, np.datetime64 | np.timedelta64):
+        return value
+    if hasattr(value, "to_datetime64"):
+        return value.to_datetime64()
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray) and value.ndim == 0:
+        return _plain(value[()])
+    try:
+        return value.as_py() if hasattr(value, "as_py") else value
+    except (ValueError, OverflowError):
+        return value
 
 
 def is_missing(value: Any) -> bool:
@@ -144,6 +210,8 @@ def is_missing(value: Any) -> bool:
         return math.isnan(value)
     if isinstance(value, np.datetime64):
         return bool(np.isnat(value))
+    if isinstance(value, Decimal):
+        return value.is_nan()
     # pandas has two more, known by name so that pandas need not be imported.
     return type(value).__name__ in {"NaTType", "NAType"}
 
@@ -162,43 +230,39 @@ def evenly_spaced(rows: int, wanted: int) -> NDArray[np.intp]:
 
 
 def _number(value: Any) -> float:
-    if is_missing(value):
-        return math.nan
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise TypeError
-    if not math.isfinite(value):
+    number = float(value)
+    if not math.isfinite(number):
         raise ValueError("it is infinite")
-    return float(value)
+    return number
 
 
 def _integer(value: Any) -> float:
     number = _number(value)
-    if not math.isnan(number) and not number.is_integer():
+    if value != int(value):
         raise ValueError("it has a fraction")
     return number
 
 
 def _boolean(value: Any) -> float:
-    if is_missing(value):
-        return math.nan
     if not isinstance(value, bool):
         raise TypeError
     return float(value)
 
 
-def _text(value: Any) -> str | None:
-    if is_missing(value):
-        return None
+def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
 
 
 def _datetime(value: Any) -> np.datetime64:
-    if is_missing(value):
-        return np.datetime64("NaT")
     if isinstance(value, np.datetime64):
-        return value.astype("datetime64[us]")
+        moment = _microseconds(np.array([value]))
+        if moment is None:
+            raise ValueError("it is out of reach")
+        return np.datetime64(moment[0])
     if isinstance(value, str):
         value = datetime.datetime.fromisoformat(value)
     if not isinstance(value, datetime.datetime):
@@ -208,21 +272,15 @@ def _datetime(value: Any) -> np.datetime64:
     return np.datetime64(value, "us")
 
 
-#: Types of Python whose every value, but for infinite and broken numbers, is of a contract type.
-_PLAIN: dict[str, set[type]] = {
-    "number": {int, float},
-    "integer": {int, float},
-    "boolean": {bool},
-    "category": {str},
-    "text": {str},
-    "datetime": set(),
-}
+_NUMBERS = frozenset({int, float})
 
-_CONVERTERS: dict[str, Callable[[Any], Any]] = {
-    "number": _number,
-    "integer": _integer,
-    "boolean": _boolean,
-    "category": _text,
-    "text": _text,
-    "datetime": _datetime,
+#: Of each contract type, Python's types whose every value is one, but for infinite and broken
+#: numbers, and what takes, or refuses, a value of another.
+_RULES: dict[str, tuple[frozenset[type], Callable[[Any], Any]]] = {
+    "number": (_NUMBERS, _number),
+    "integer": (_NUMBERS, _integer),
+    "boolean": (frozenset({bool}), _boolean),
+    "category": (frozenset({str}), _text),
+    "text": (frozenset({str}), _text),
+    "datetime": (frozenset(), _datetime),
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 from numpy.typing import NDArray
 
 from perennial.model.columns import Columns
@@ -65,8 +66,19 @@ class CompiledModel:
         return self.engine.scores(self.preprocessing.cast(matrix))
 
     def answers(self, columns: Columns) -> Array:
-        """Answer raw columns: probabilities (rows, classes), or values (rows,)."""
-        return self.decision.answers(self.scores(self.preprocessing.encode(columns)))
+        """Answer raw columns: probabilities (rows, classes), or values (rows,).
+
+        A row has the same answer, to the last bit, alone and among others.
+        """
+        matrix = self.preprocessing.cast(self.preprocessing.encode(columns))
+        scores = self.engine.scores(matrix)
+        if len(matrix) > 1 and not ENGINES[self.engine_name].is_by_row:
+            # Rounding hides what the number of rows does to the last digits, but for the rows that
+            # it rounds one way or the other by them.
+            scores = np.array(scores)
+            for row in np.flatnonzero(self.decision.unsettled(scores)):
+                scores[row] = self.engine.scores(matrix[row : row + 1])[0]
+        return self.decision.answers(scores)
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder that is there."""

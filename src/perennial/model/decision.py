@@ -23,6 +23,10 @@ BITS = 30
 
 _TINY = 1e-12
 
+#: By what a library's arithmetic may differ between one row and many, and more: a matrix product
+#: takes another order.
+_LAST_DIGITS = 1e-12
+
 
 @dataclass(frozen=True)
 class Sigmoid:
@@ -77,6 +81,12 @@ class Decision:
         if not self.classes:
             return _round_bits(scores)
         return np.round(self._calibrated(scores), DECIMALS) + 0.0
+
+    def unsettled(self, scores: Array) -> NDArray[np.bool_]:
+        """Rows whose answers the last digits of their scores decide, (rows,)."""
+        size = np.ones(1) if self.classes else np.maximum(np.abs(scores), np.median(np.abs(scores)))
+        less, more = (self.answers(scores + sign * _LAST_DIGITS * size) for sign in (-1, 1))
+        return (less != more).reshape(len(scores), -1).any(axis=1)
 
     def labels(self, answers: Array) -> Array:
         """Class of each row of what `answers` returned, (rows,); for a regression the values."""

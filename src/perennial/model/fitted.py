@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,14 +15,14 @@ Array = NDArray[Any]
 
 
 #: Methods that give a classifier's scores, the best first.
-_METHODS = ("predict_proba", "decision_function")
+METHODS = ("predict_proba", "decision_function")
 
 
 def method_of(estimator: Any, *, is_regression: bool) -> str:
     """The method of an estimator that gives scores; empty if it has none."""
     if is_regression:
         return "predict"
-    return next((method for method in _METHODS if hasattr(estimator, method)), "")
+    return next((method for method in METHODS if hasattr(estimator, method)), "")
 
 
 def scores_of(estimator: Any, method: str, matrix: Array) -> Array:
@@ -81,12 +80,12 @@ class Model:
         """Answer numpy columns: probabilities (rows, classes), or values (rows,)."""
         return self.decision.answers(self.scores(self.preprocessing.encode(columns)))
 
-    def predict_proba(self, rows: Mapping[str, Sequence[Any]]) -> Array:
+    def predict_proba(self, rows: Any) -> Array:
         """Probability of each class.
 
         Parameters
         ----------
-        rows : pandas.DataFrame or mapping of columns
+        rows : pandas.DataFrame, mapping of columns, or any form of `perennial.model.tables`
             Raw contract values.
 
         Returns
@@ -103,6 +102,6 @@ class Model:
             raise ValueError("a regression has no probabilities: call predict")
         return self.answers(from_values(rows, self.preprocessing.types))
 
-    def predict(self, rows: Mapping[str, Sequence[Any]]) -> Array:
+    def predict(self, rows: Any) -> Array:
         """Class, or value, of each row. Takes what `predict_proba` takes; shape (rows,)."""
         return self.decision.labels(self.answers(from_values(rows, self.preprocessing.types)))

@@ -291,7 +291,7 @@ class Preprocessing:
             cast = np.ascontiguousarray(matrix, dtype=self.dtype)
         if self.finite and np.isinf(cast).any():
             row, place = np.argwhere(np.isinf(cast))[0]
-            raise Refused(f"row {row}, {self.names[place]}: {matrix[row, place]} is too large")
+            raise Refused(f"row {row}, {self.origin[place]}: {matrix[row, place]} is too large")
         return cast
 
     def to_json(self) -> dict[str, Any]:

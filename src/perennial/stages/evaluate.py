@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from perennial.data import parquet
 from perennial.data.contract import Contract, read_contract
+from perennial.data.target import answer_columns, key_columns
 from perennial.evaluation.answering import Models, Side, answered
 from perennial.evaluation.figures import (
     all_metrics,
@@ -80,17 +81,15 @@ def read_models() -> Models:
 def scored_table(table: pa.Table, side: Side, contract: Contract, decision: Decision) -> pa.Table:
     """The rows' keys and truth, with the model's answers beside them.
 
-    Columns of role id, time, group and target, `prediction`, and, for a classification,
-    `probability` of the positive class or `probability:CLASS` of each.
+    Columns of role id, time, group and target, and those of `answer_columns`.
     """
-    keys = [name for role in ("id", "time", "group", "target") for name in contract.of_role(role)]
     answers = side.answers["model"]
-    labels = pa.array(decision.labels(answers).tolist())
-    table = table.select(keys).append_column("prediction", labels)
-    if contract.task == "binary":
-        return table.append_column("probability", pa.array(answers[:, 1]))
-    for code, name in enumerate(contract.classes):
-        table = table.append_column(f"probability:{name}", pa.array(answers[:, code]))
+    values: list[Any] = [decision.labels(answers).tolist()]
+    if contract.classes:
+        values += list(answers.T[1:] if contract.task == "binary" else answers.T)
+    table = table.select(key_columns(contract))
+    for name, column in zip(answer_columns(contract).values(), values, strict=True):
+        table = table.append_column(name, pa.array(column))
     return table
 
 

@@ -17,6 +17,7 @@ from perennial.bundle.manifest import write as write_manifest
 from perennial.bundle.reference import distribution, raw_values, reference_sample, typical
 from perennial.data import parquet
 from perennial.data.contract import Contract, read_contract
+from perennial.data.target import answer_columns
 from perennial.model import compiled as compiled_model
 from perennial.model.columns import Columns, evenly_spaced, from_arrow
 from perennial.model.compiled import CompiledModel
@@ -116,6 +117,7 @@ def describe(facts: Facts) -> dict[str, Any]:
         "columns": {
             name: column.model_dump(mode="json") for name, column in contract.columns.items()
         },
+        "requests": contract.requests.model_dump(mode="json"),
         "public_key": facts.params.export.sign,
         **_engine(facts.model),
         "packages": {name: versions[name] for name in sorted(packages) if name in versions},
@@ -162,8 +164,8 @@ def sample_cases(bundle: Bundle, facts: Facts) -> list[dict[str, Any]]:
 
 
 def _answers(facts: Facts) -> dict[str, list[Any]]:
-    names = [name for name in facts.scored.column_names if name.startswith("probability")]
-    return {name: facts.scored.column(name).to_pylist() for name in ["prediction", *names]}
+    names = answer_columns(facts.contract)
+    return {answer: facts.scored.column(name).to_pylist() for answer, name in names.items()}
 
 
 def reference(facts: Facts) -> dict[str, Any]:
@@ -181,15 +183,16 @@ def reference(facts: Facts) -> dict[str, Any]:
 def distributions(facts: Facts) -> dict[str, Any]:
     """The distribution of each column of the test rows and of the answers, but sensitive ones."""
     types = _open_types(facts.contract)
+    names = answer_columns(facts.contract)
     kinds = {
-        name: "number" if facts.scored.schema.field(name).type == pa.float64() else "category"
-        for name in _answers(facts)
+        answer: "number" if facts.scored.schema.field(name).type == pa.float64() else "category"
+        for answer, name in names.items()
     }
     return {
         "columns": {name: distribution(facts.test[name], kind) for name, kind in types.items()},
         "answers": {
-            name: distribution(_answer_column(facts.scored, name, kind), kind)
-            for name, kind in kinds.items()
+            answer: distribution(_answer_column(facts.scored, names[answer], kind), kind)
+            for answer, kind in kinds.items()
         },
     }
 

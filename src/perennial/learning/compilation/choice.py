@@ -14,7 +14,7 @@ from typing import Any
 from perennial.data.contract import Task
 from perennial.learning.compilation.refusal import Refusal
 from perennial.learning.compilation.registry import COMPILERS, Compiler
-from perennial.learning.estimators import KEY
+from perennial.learning.estimators import KEY, as_library
 from perennial.learning.parity import Parity
 from perennial.model import compiled as compiled_model
 from perennial.model.compiled import CompiledModel
@@ -43,7 +43,7 @@ def refuse_without_engine(
     refusals: dict[str, Refusal] = {}
     for name in _candidates(engine, compilers):
         try:
-            compilers[name].refuse(estimator, task)
+            compilers[name].refuse(as_library(estimator), task)
         except Refusal as refusal:
             refusals[name] = refusal
         else:
@@ -65,10 +65,11 @@ def choose_engine(
     Where no engine does, the error lists each one's reason.
     """
     refusals: dict[str, Refusal] = {}
+    plain = Model(model.preprocessing, as_library(model.estimator), model.decision)
     for name in _candidates(params.engine, compilers):
         try:
-            compilers[name].refuse(model.estimator, task)
-            compiled = _compiled(name, compilers[name], model, task, params, threads)
+            compilers[name].refuse(plain.estimator, task)
+            compiled = _compiled(name, compilers[name], plain, task, params, threads)
             parity = prove(compiled)
         except Refusal as refusal:
             refusals[name] = refusal

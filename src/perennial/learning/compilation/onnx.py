@@ -14,7 +14,7 @@ from skl2onnx.common.data_types import DoubleTensorType
 from sklearn.svm import SVC, SVR, NuSVC, NuSVR
 
 from perennial.data.contract import Task
-from perennial.learning.compilation.refusal import Refusal
+from perennial.learning.compilation.refusal import Refusal, refuse_without_scores
 from perennial.learning.compilation.svm import svm_graph
 from perennial.learning.compilation.thresholds import fitted_split_points, splits_of
 from perennial.learning.estimators import reason
@@ -30,8 +30,7 @@ OPERATORS = {"": 21, "ai.onnx.ml": 3}
 
 def refuse(estimator: Any, task: Task) -> None:
     """Refuse, before the fit, what skl2onnx has no converter for."""
-    if not method_of(estimator, is_regression=task == "regression"):
-        raise Refusal("it has neither predict_proba nor decision_function")
+    refuse_without_scores(estimator, task)
     _options(estimator, "predict")
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from skops.io.exceptions import UnsupportedTypeException
 
 from perennial.data.contract import Task
-from perennial.learning.compilation.refusal import Refusal
+from perennial.learning.compilation.refusal import Refusal, refuse_without_scores
 from perennial.learning.compilation.thresholds import fitted_split_points
 from perennial.learning.estimators import family, reason
 from perennial.model.engines.skops import SCHEMA, SkopsEngine, types_in
@@ -32,8 +32,7 @@ _VALUES = {"DTypeNode", "FunctionNode", "JsonNode", "SliceNode", "TupleNode", "T
 
 def refuse(estimator: Any, task: Task) -> None:
     """Refuse, before the fit, what skops could not write."""
-    if not method_of(estimator, is_regression=task == "regression"):
-        raise Refusal("it has neither predict_proba nor decision_function")
+    refuse_without_scores(estimator, task)
     if family(estimator)[0] in _NOT_PYTHON:
         raise Refusal("its trees are no Python objects, so skops does not write them")
 

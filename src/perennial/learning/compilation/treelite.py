@@ -44,6 +44,9 @@ _LINKS = {
     "exponential": "exponential",
 }
 
+_OF_REGRESSION = {"sigmoid": "logistic"}
+_OF_CLASSES = {"identity": "probability"}
+
 #: Settings of which treelite's importers do not know, or whose output no engine has, by library:
 #: each with the test of a value that can be served.
 _SERVED: dict[str, dict[str, Callable[[Any], bool]]] = {
@@ -91,8 +94,8 @@ def compile_(
     link = _LINKS.get(str(post))
     if link is None:
         raise Refusal(f"its output is of a kind ({post}) that the engine has not")
-    if link == "identity" and task != "regression":
-        link = "probability"
+    # The same output is a share of a regression, and two columns of a classification.
+    link = _OF_REGRESSION.get(link, link) if task == "regression" else _OF_CLASSES.get(link, link)
     return TreeliteEngine(model, link, threads), {"link": link}
 
 

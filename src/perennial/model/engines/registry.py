@@ -15,6 +15,8 @@ class EngineEntry:
     #: Module and class of its runner; imported when a model needs it, for each has a price.
     module: str
     type: str
+    #: Whether the scores of a row are the same to the last bit, whatever rows it comes with.
+    is_by_row: bool = False
     #: The file of requirements that is enough to run it.
     requires: str = LIVE
     #: Distributions that its answers depend on; the manifest names their versions.
@@ -26,7 +28,10 @@ class EngineEntry:
 #: By name. `perennial.learning.compilation.registry` says what compiles for each.
 ENGINES: dict[str, EngineEntry] = {
     "treelite": EngineEntry(
-        "perennial.model.engines.treelite", "TreeliteEngine", packages=("treelite",)
+        "perennial.model.engines.treelite",
+        "TreeliteEngine",
+        is_by_row=True,
+        packages=("treelite",),
     ),
     "onnx": EngineEntry(
         "perennial.model.engines.onnx",

@@ -76,6 +76,7 @@ def _binary(positive: Array) -> Array:
 
 _LINKS: dict[str, Callable[[Array], Array]] = {
     "sigmoid": lambda margins: _binary(sigmoid(margins)),
+    "logistic": lambda margins: sigmoid(margins[:, 0]),
     "softmax": softmax,
     "exponential": lambda margins: np.exp(margins[:, 0]),
     "identity": lambda margins: margins[:, 0],

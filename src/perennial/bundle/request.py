@@ -1,0 +1,136 @@
+"""A request against the contract that a bundle's manifest carries."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from perennial.bundle.reference import raw_values
+from perennial.model import tables
+from perennial.model.columns import Columns, from_column, missing_in
+
+Array = NDArray[Any]
+
+#: Categories that a message lists.
+_MOST = 8
+
+
+class RequestError(ValueError):
+    """Rows that break the contract."""
+
+
+@dataclass(frozen=True)
+class Outside:
+    """A value of the right type that `prepare` would reject: out of range, or not listed."""
+
+    row: int
+    """Row of the request, from 0."""
+    column: str
+    """Name of the column."""
+    value: Any
+    """The value, as JSON has it."""
+    allowed: str
+    """What the contract allows, in words."""
+
+    @property
+    def reason(self) -> str:
+        """Why `prepare` would reject the value, in a sentence."""
+        return f"{self.value!r} is not what the contract allows: {self.allowed}"
+
+
+class RequestRules:
+    """The rules of a request, ready to be applied: made once of a manifest.
+
+    Numbers are checked together, as one array (columns, rows): a service asks one row at a time.
+    """
+
+    def __init__(self, manifest: Mapping[str, Any]) -> None:
+        self._known = manifest["columns"]
+        self.setting: str = manifest["requests"]["outside"]
+        rules = {name: self._known[name] for name in manifest["features"]}
+        self.types = {name: rule["type"] for name, rule in rules.items()}
+        self._required = [name for name, rule in rules.items() if rule["missing"] == 0]
+        ends = {name: (rule.get("min"), rule.get("max")) for name, rule in rules.items()}
+        self._ranges = {name: pair for name, pair in ends.items() if pair != (None, None)}
+        self._moments = [name for name in self._ranges if self.types[name] == "datetime"]
+        self._numbers = [name for name in self._ranges if name not in self._moments]
+        # NaN, and NaT, where there is no end: nothing lies beyond.
+        pairs = [self._ranges[name] for name in self._numbers]
+        self._ends = np.array(pairs, dtype=np.float64).reshape(-1, 2, 1)
+        self._lists = {
+            name: frozenset([*rule["categories"], None])
+            for name, rule in rules.items()
+            if rule.get("categories") is not None
+        }
+
+    def read(self, rows: Any) -> Columns:
+        """Check raw rows of any form, and turn them into numpy columns; or a `RequestError`."""
+        try:
+            table = tables.read(rows)
+            self._check_names(table.names)
+            given = set(table.names)
+            absent = [None] * table.rows
+            columns = {
+                name: from_column(name, table.column(name) if name in given else absent, kind)
+                for name, kind in self.types.items()
+            }
+        except (TypeError, ValueError) as error:
+            raise RequestError(str(error)) from None
+        self._check_missing(columns)
+        if table.rows and given.isdisjoint(self.types):
+            raise RequestError(f"no column of the model is there: {_few(self.types)}")
+        return columns
+
+    def outside(self, columns: Columns) -> list[Outside]:
+        """Values that `prepare` would reject, by row and then by column."""
+        found = [
+            Outside(row, name, raw_values(columns[name][[row]], self.types[name])[0], allowed)
+            for name, is_outside, allowed in self._broken(columns)
+            for row in np.flatnonzero(is_outside).tolist()
+        ]
+        return sorted(found, key=lambda outside: (outside.row, outside.column))
+
+    def _broken(self, columns: Columns) -> Iterator[tuple[str, Array, str]]:
+        for name, is_outside in self._out_of_range(columns):
+            ends = zip(("from", "to"), self._ranges[name], strict=True)
+            allowed = [f"{word} {end}" for word, end in ends if end is not None]
+            yield name, is_outside, " ".join(allowed)
+        for name, listed in self._lists.items():
+            values = columns[name]
+            if not listed.issuperset(values):
+                is_unlisted = np.array([value not in listed for value in values])
+                yield name, is_unlisted, _few(self._known[name]["categories"])
+
+    def _out_of_range(self, columns: Columns) -> Iterator[tuple[str, Array]]:
+        if self._numbers:
+            numbers = np.array([columns[name] for name in self._numbers])
+            are_outside = (numbers < self._ends[:, 0]) | (numbers > self._ends[:, 1])
+            if are_outside.any():
+                yield from zip(self._numbers, are_outside, strict=True)
+        for name in self._moments:
+            low, high = np.array(self._ranges[name], dtype="datetime64[us]")
+            yield name, (columns[name] < low) | (columns[name] > high)
+
+    def _check_names(self, names: Iterable[Any]) -> None:
+        for name in names:
+            if name not in self._known:
+                near = get_close_matches(str(name), self._known, n=1)
+                hint = f"; did you mean {near[0]}?" if near else ""
+                raise RequestError(f"no column {name!r}{hint}")
+
+    def _check_missing(self, columns: Columns) -> None:
+        for name in self._required:
+            missing = missing_in(columns[name])
+            if missing.any():
+                row = int(missing.argmax())
+                raise RequestError(f"row {row}, {name}: missing, and it must not be")
+
+
+def _few(names: Iterable[str]) -> str:
+    names = list(names)
+    return f"{', '.join(names[:_MOST])}{', …' if len(names) > _MOST else ''}"

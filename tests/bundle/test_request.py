@@ -1,0 +1,204 @@
+"""A request is answered, marked or refused by the contract in the manifest, in whatever form."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from perennial.bundle import manifest as manifests
+from perennial.bundle.bundle import Bundle, BundleError, RequestError, load
+from perennial.bundle.request import RequestRules
+from perennial.data.contract import Column
+from perennial.preparation.rules import RULES
+from perennial.runtime import jsonfile
+
+GOLDEN = Path(__file__).parents[1] / "golden/format-1"
+FLOWER = {"sepal_length": 5.1, "sepal_width": 3.5, "petal_length": 1.4, "petal_width": 0.2}
+
+
+def of(setting: str, folder: Path, golden: str = "iris", **columns: dict[str, Any]) -> Bundle:
+    """A golden bundle whose contract says what becomes of values outside it."""
+    target = folder / setting
+    shutil.copytree(GOLDEN / golden, target)
+    described = jsonfile.read(target / "manifest.json")
+    for name, changes in columns.items():
+        described["columns"][name] |= changes
+    manifests.write(target, {**described, "requests": {"outside": setting}})
+    return load(target)
+
+
+#: What prepare would reject in the golden flowers: every length is 0 to 10.
+LONG = {**FLOWER, "petal_length": 90.0}
+WHY = "90.0 is not what the contract allows: from 0.0 to 10.0"
+
+
+class TestSettings:
+    def test_answer(self, tmp_path: Path) -> None:
+        bundle = of("answer", tmp_path)
+        assert bundle.respond([LONG]) == load(GOLDEN / "iris").respond([LONG])
+        assert [each.reason for each in bundle.check([FLOWER, LONG])] == [WHY]
+
+    def test_mark(self, tmp_path: Path) -> None:
+        bundle = of("mark", tmp_path)
+        inside, outside = bundle.respond([FLOWER, LONG])
+        assert [inside] == load(GOLDEN / "iris").respond([FLOWER])
+        assert outside.pop("outside") == {"petal_length": WHY}
+        assert [outside] == load(GOLDEN / "iris").respond([LONG])
+        assert bundle.predict([LONG]).shape == (1,)
+
+    @pytest.mark.parametrize(
+        "form", [list, pd.DataFrame, pa.Table.from_pylist, lambda rows: (row for row in rows)]
+    )
+    def test_refuse(self, tmp_path: Path, form: Any) -> None:
+        bundle = of("refuse", tmp_path)
+        assert bundle.respond([FLOWER])
+        for ask in (bundle.predict, bundle.predict_proba, bundle.respond):
+            with pytest.raises(RequestError) as refused:
+                ask(form([FLOWER, LONG]))
+            assert str(refused.value) == f"row 1, petal_length: {WHY}"
+
+    def test_a_bundle_from_before_the_setting_answers(self) -> None:
+        bundle = load(GOLDEN / "iris")
+        assert bundle.manifest["requests"] == {"outside": "answer"}
+        assert "outside" not in bundle.respond([LONG])[0]
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"requests": {"outside": "ignore"}},
+            {"requests": []},
+            {"columns": {"min": "0"}},
+            {"columns": {"max": [1]}},
+            {"columns": {"categories": "abc"}},
+            {"columns": {"type": "datetime", "min": "soon"}},
+        ],
+    )
+    def test_a_manifest_with_another_setting_is_refused(
+        self, tmp_path: Path, changes: dict[str, Any]
+    ) -> None:
+        shutil.copytree(GOLDEN / "iris", tmp_path / "bundle")
+        described = jsonfile.read(tmp_path / "bundle/manifest.json")
+        described["columns"]["petal_length"] |= changes.pop("columns", {})
+        manifests.write(tmp_path / "bundle", {**described, **changes})
+        with pytest.raises(BundleError, match="not a manifest: "):
+            load(tmp_path / "bundle")
+
+
+def rules_of(column: Column) -> RequestRules:
+    return RequestRules(
+        {
+            "features": ["x"],
+            "columns": {"x": column.model_dump(mode="json")},
+            "requests": {"outside": "mark"},
+        }
+    )
+
+
+MOMENTS = st.datetimes(pd.Timestamp(2000, 1, 1), pd.Timestamp(2001, 1, 1))
+COLUMNS: list[tuple[dict[str, Any], Any, pa.DataType]] = [
+    ({"type": "number", "min": -1.5, "max": 2}, st.floats(-3, 3), pa.float64()),
+    ({"type": "number", "min": 0}, st.floats(-1, 1), pa.float64()),
+    ({"type": "integer", "max": 2.5}, st.integers(-5, 5), pa.int64()),
+    (
+        {"type": "datetime", "min": "2000-03-01", "max": "2000-06-30T12:00:00"},
+        MOMENTS,
+        pa.timestamp("us"),
+    ),
+    ({"type": "category", "categories": ["a", "b"]}, st.sampled_from("abc "), pa.string()),
+]
+
+
+class TestPrepare:
+    """What is outside is what `prepare` rejects, value by value."""
+
+    @pytest.mark.parametrize(("described", "values", "arrow"), COLUMNS)
+    @settings(max_examples=30, deadline=None)
+    @given(data=st.data())
+    def test_the_same_values_are_rejected(
+        self, described: dict[str, Any], values: Any, arrow: pa.DataType, data: st.DataObject
+    ) -> None:
+        column = Column.model_validate({**described, "missing": 0.5})
+        raw = data.draw(st.lists(st.none() | values, min_size=1, max_size=6))
+        series = pd.Series(pa.array(raw, arrow).to_pandas(types_mapper=pd.ArrowDtype))
+        rejected = np.zeros(len(raw), dtype=bool)
+        for rule in RULES:
+            if rule.applies_to(column):
+                rejected |= rule.broken(series, column)
+        rules = rules_of(column)
+        found = rules.outside(rules.read({"x": raw}))
+        assert [each.row for each in found] == np.flatnonzero(rejected).tolist()
+        assert rules.outside(rules.read(pa.table({"x": pa.array(raw, arrow)}))) == found
+
+
+@pytest.fixture(scope="module")
+def bundle() -> Bundle:
+    return load(GOLDEN / "iris")
+
+
+class TestRows:
+    @pytest.mark.parametrize(
+        ("rows", "message"),
+        [
+            (pd.DataFrame({"species": ["setosa"]}), "row 0, sepal_length: missing"),
+            (pd.DataFrame([FLOWER]).to_dict(), "sepal_length: a column is a list of values, not"),
+            (
+                pd.DataFrame([[5.1, 3.5, 1.4, 0.2, 9.0]], columns=[*FLOWER, "sepal_length"]),
+                "'sepal_length' is the name of more than one column: 1 and 5",
+            ),
+            (pd.Series(FLOWER), "Series is no table"),
+        ],
+    )
+    def test_what_is_no_question(self, bundle: Bundle, rows: Any, message: str) -> None:
+        with pytest.raises(RequestError) as refused:
+            bundle.predict(rows)
+        assert str(refused.value).startswith(message)
+
+    def test_a_generator_is_read_once(self, bundle: Bundle) -> None:
+        rows = [FLOWER, LONG]
+        assert bundle.predict(row for row in rows).tolist() == bundle.predict(rows).tolist()
+
+    def test_columns_go_by_name(self, bundle: Bundle) -> None:
+        backwards = dict(reversed(FLOWER.items()))
+        forms: list[Any] = [
+            [backwards],
+            pd.DataFrame([backwards]),
+            pa.Table.from_pylist([backwards]),
+        ]
+        for rows in forms:
+            np.testing.assert_array_equal(
+                bundle.predict_proba(rows), bundle.predict_proba([FLOWER])
+            )
+
+    def test_rows_without_any_feature_are_refused_where_all_may_be_missing(
+        self, tmp_path: Path
+    ) -> None:
+        bundle = of("answer", tmp_path, **{name: {"missing": 0.5} for name in FLOWER})
+        assert bundle.predict([{"petal_width": 0.2}]).shape == (1,)
+        assert bundle.predict([]).shape == bundle.predict(pd.DataFrame()).shape == (0,)
+        for rows in (
+            [{}],
+            [{"species": "setosa"}],
+            {"species": ["setosa"]},
+            pd.DataFrame({"species": ["setosa"]}),
+            pa.table({"species": ["setosa"]}),
+        ):
+            with pytest.raises(RequestError, match="no column of the model is there: sepal_length"):
+                bundle.predict(rows)
+
+    @pytest.mark.parametrize("form", [list, pd.DataFrame, pa.Table.from_pylist])
+    def test_what_the_model_cannot_take_is_refused_by_row_and_column(self, form: Any) -> None:
+        bundle = load(GOLDEN / "cancer")
+        (row, *_) = jsonfile.loads(bundle.files["sample.json"])["cases"]
+        assert bundle.manifest["columns"]["radius"]["max"] is None
+        rows = form([row["request"], {**row["request"], "radius": 3.5e38}])
+        for ask in (bundle.predict, bundle.predict_proba, bundle.respond):
+            with pytest.raises(RequestError, match=r"^row 1, radius: 3.5e\+38 is too large"):
+                ask(rows)
