@@ -66,7 +66,11 @@ class CompiledModel:
 
     def answers(self, columns: Columns) -> Array:
         """Answer raw columns: probabilities (rows, classes), or values (rows,)."""
-        return self.decision.answers(self.scores(self.preprocessing.encode(columns)))
+        return self.decision.answers(self.scored(columns))
+
+    def scored(self, columns: Columns) -> Array:
+        """Score raw columns, uncalibrated; see `Engine.scores`."""
+        return self.scores(self.preprocessing.encode(columns))
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder that is there."""

@@ -6,7 +6,8 @@ Why so: docs/decisions.md#d30
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,16 +17,19 @@ import pyarrow as pa
 from perennial.data import parquet
 from perennial.data.contract import Contract, read_contract
 from perennial.evaluation.answering import Models, Side, answered
+from perennial.evaluation.crossfitted import crossfitted
 from perennial.evaluation.figures import (
     all_metrics,
     card_figures,
     importance_figures,
+    is_beaten,
     slice_figures,
 )
 from perennial.evaluation.importance import Importance
 from perennial.evaluation.plots import PLOTS, importance_columns, plots
 from perennial.evaluation.scoring import METRICS, primary_metric
 from perennial.model import compiled as compiled_model
+from perennial.model import crossfit
 from perennial.model.decision import Decision
 from perennial.params import paths
 from perennial.params.build import read_params
@@ -40,6 +44,8 @@ METRIC_FILES = (
     paths.CARD_METRICS,
 )
 
+NO_VALIDATION = "no figures: the split leaves no validation rows, for nothing is chosen on them"
+
 
 def main() -> None:
     """Score test and validation, and publish scores, metrics, slices and plots."""
@@ -47,6 +53,7 @@ def main() -> None:
     params, method = build.evaluate, build.prepare.split.method
     tables = {path.stem: parquet.read(path) for path in (paths.TEST, paths.VALIDATION)}
     sides = {name: answered(table, contract, method, models) for name, table in tables.items()}
+    sides["validation"] = validated(sides["validation"], models)
     test = sides["test"]
     primary = primary_metric(METRICS[contract.task], contract.task, params)
     metrics = all_metrics(sides, params)
@@ -60,12 +67,46 @@ def main() -> None:
             jsonfile.write(path, report, decimals=jsonfile.DECIMALS)
         write_plots(folder, test, contract, importances)
     # Not the test rows' figure: every experiment prints this line.
-    (figure,) = (row for row in metrics["validation"]["detail"] if row["metric"] == primary.name)
+    validation, rows = metrics["validation"], tables["validation"].num_rows
     print(
-        f"evaluate: {primary.name} {figure['value']:.4f} ({figure['low']:.4f} to "
-        f"{figure['high']:.4f}) on {tables['validation'].num_rows:,} validation rows; "
+        f"evaluate: {headline(validation, primary.name, rows)}; "
         f"{tables['test'].num_rows:,} test rows scored"
     )
+    for remark in remarks(validation, primary.name):
+        print(f"evaluate: {remark}")
+
+
+def headline(figures: dict[str, Any], primary: str, rows: int) -> str:
+    """The primary metric on the validation rows."""
+    if not rows:
+        return "no validation rows"
+    (row,) = (row for row in figures["detail"] if row["metric"] == primary)
+    interval = f"({row['low']:.4f} to {row['high']:.4f})"
+    return f"{primary} {row['value']:.4f} {interval} on {rows:,} validation rows"
+
+
+def remarks(figures: dict[str, Any], primary: str) -> Iterator[str]:
+    """What has to be known of validation figures before one chooses by them."""
+    yield from (note for note in figures.get("notes", ()) if not note.startswith("cross-fitted"))
+    for row in figures["detail"]:
+        if row["metric"] == primary and is_beaten(row):
+            yield (
+                f"{primary} is no better than a constant answer's, {row['dummy']:.4f}: the model "
+                "is worth nothing on these rows"
+            )
+
+
+def validated(side: Side, models: Models) -> Side:
+    """The validation rows with answers that can be judged, or with the reason that there is none.
+
+    `train` leaves a file of cross-fitted decisions where it has fitted something on these rows.
+    """
+    file = paths.BASELINE / crossfit.FILE
+    if not len(side.sample.target):
+        return replace(side, note=NO_VALIDATION)
+    if not file.exists():
+        return side
+    return crossfitted(side, models, crossfit.Crossfit.from_json(jsonfile.read(file)))
 
 
 def read_models() -> Models:
