@@ -98,6 +98,7 @@ def _data(manifest: dict[str, Any], data: dict[str, Any]) -> str:
             *(_figure(labels[side][name]) for name in names),
         )
         for side in ("train", "validation", "test")
+        if rows[side]
     ]
     checks = [
         (check["code"], check["title"], check["status"], check.get("reason", ""))

@@ -84,10 +84,9 @@ def answered(table: Any, contract: Contract, method: str, models: Models) -> Sid
 
 def in_batches(answer: Callable[[Columns], Array], columns: Columns, rows: int) -> Array:
     """Answer rows a batch at a time; the answers are those of one call."""
-    # Once at least, so that no rows have answers of the right shape.
     parts = [
         answer({name: values[at : at + BATCH] for name, values in columns.items()})
-        for at in range(0, max(rows, 1), BATCH)
+        for at in range(0, rows, BATCH)
     ]
     return np.concatenate(parts)
 

@@ -67,7 +67,7 @@ def fit(
         estimator.set_params(**max(trials, key=lambda trial: trial.score).params)
         refuse_without_engine(estimator, task, section.engine)
     _fit(estimator, fitted.matrix, train.target, arguments, threads)
-    return Model(fitted.preprocessing, estimator, Decision(list(contract.classes))), trials
+    return Model(fitted.preprocessing, estimator, Decision(contract.answers)), trials
 
 
 def _category_places(preprocessing: Preprocessing) -> list[int]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,7 @@ from perennial.evaluation.figures import (
 )
 from perennial.evaluation.importance import Importance
 from perennial.evaluation.plots import PLOTS, importance_columns, plots
-from perennial.evaluation.scoring import METRICS, primary_metric
+from perennial.evaluation.scoring import METRICS, Sample, primary_metric
 from perennial.model import compiled as compiled_model
 from perennial.model import crossfit
 from perennial.model.decision import Decision
@@ -52,9 +51,11 @@ def main() -> None:
     build, contract, models = read_params(), read_contract(), read_models()
     params, method = build.evaluate, build.prepare.split.method
     tables = {path.stem: parquet.read(path) for path in (paths.TEST, paths.VALIDATION)}
-    sides = {name: answered(table, contract, method, models) for name, table in tables.items()}
-    sides["validation"] = validated(sides["validation"], models)
-    test = sides["test"]
+    test = answered(tables["test"], contract, method, models)
+    sides = {
+        "test": test,
+        "validation": validated(tables["validation"], contract, method, models),
+    }
     primary = primary_metric(METRICS[contract.task], contract.task, params)
     metrics = all_metrics(sides, params)
     importances = importance_figures(models.model, test, params, primary)
@@ -96,14 +97,15 @@ def remarks(figures: dict[str, Any], primary: str) -> Iterator[str]:
             )
 
 
-def validated(side: Side, models: Models) -> Side:
+def validated(table: pa.Table, contract: Contract, method: str, models: Models) -> Side:
     """The validation rows with answers that can be judged, or with the reason that there is none.
 
     `train` leaves a file of cross-fitted decisions where it has fitted something on these rows.
     """
+    if not table.num_rows:
+        return Side(contract.task, {}, Sample(np.zeros(0), None), {}, {}, note=NO_VALIDATION)
+    side = answered(table, contract, method, models)
     file = paths.BASELINE / crossfit.FILE
-    if not len(side.sample.target):
-        return replace(side, note=NO_VALIDATION)
     if not file.exists():
         return side
     return crossfitted(side, models, crossfit.Crossfit.from_json(jsonfile.read(file)))
@@ -128,6 +130,11 @@ def scored_table(table: pa.Table, side: Side, contract: Contract, decision: Deci
     answers = side.answers["model"]
     labels = pa.array(decision.labels(answers).tolist())
     table = table.select(keys).append_column("prediction", labels)
+    if contract.answers != list(contract.classes):
+        # The truth in the type of the answers, so that the two can be compared.
+        truth = pa.array([contract.answers[code] for code in side.sample.target])
+        place = table.column_names.index(contract.target)
+        table = table.set_column(place, contract.target, truth)
     if contract.task == "binary":
         return table.append_column("probability", pa.array(answers[:, 1]))
     for code, name in enumerate(contract.classes):

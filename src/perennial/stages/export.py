@@ -182,7 +182,7 @@ def distributions(facts: Facts) -> dict[str, Any]:
     """The distribution of each column of the test rows and of the answers, but sensitive ones."""
     types = _open_types(facts.contract)
     kinds = {
-        name: "number" if facts.scored.schema.field(name).type == pa.float64() else "category"
+        name: "category" if name == "prediction" and facts.contract.classes else "number"
         for name in _answers(facts)
     }
     return {
