@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.special import expit
 
-from perennial.learning.deciding import crossfit, fit_decision, fold_numbers
+from perennial.learning.deciding import crossfit, fit_baseline, fit_decision, fold_numbers
 from perennial.learning.fitting import Rows
 from perennial.model.crossfit import MOST_FOLDS, Crossfit
 from perennial.model.decision import Decision
@@ -133,6 +133,17 @@ class TestCrossfit:
         assert done is not None
         assert done.decisions == {}
         assert "no threshold has a recall of 0.9" in done.note
+
+    def test_a_baseline_that_cannot_promise_stops_no_model(self) -> None:
+        codes = np.arange(400) % 2
+        good = np.stack([1 - codes * 0.8, codes * 0.8], axis=1)
+        useless = np.full((400, 2), 0.5) + np.linspace(-0.1, 0.1, 400)[:, np.newaxis] * [-1, 1]
+        given_ = params(threshold={"method": "precision_at", "value": 0.9})
+        done = crossfit({"model": good, "linear": useless}, YES_NO, side(codes), given_)
+        assert done is not None
+        assert done.decisions.keys() == {"model", "linear"}
+        best = fit_decision(YES_NO, useless, codes, params())
+        assert fit_baseline(YES_NO, useless, codes, given_) == best
 
     def test_validation_chooses_the_better_calibration(self) -> None:
         # By the rows that it was fitted on, isotonic is always better.

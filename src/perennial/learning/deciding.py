@@ -20,7 +20,7 @@ from perennial.learning.fitting import Rows
 from perennial.learning.threshold import choose_threshold
 from perennial.model.crossfit import MOST_FOLDS, Crossfit
 from perennial.model.decision import Decision
-from perennial.params.train import Train
+from perennial.params.train import MaxF1Threshold, Train
 from perennial.runtime.errors import PerennialError
 
 Array = NDArray[Any]
@@ -40,6 +40,19 @@ def fit_decision(decision: Decision, scores: Array, target: Array, params: Train
     return replace(decision, threshold=choose_threshold(params.threshold, target == 1, positive))
 
 
+def fit_baseline(decision: Decision, scores: Array, target: Array, params: Train) -> Decision:
+    """`fit_decision` for a baseline: where it cannot promise what is asked for, its best F1."""
+    try:
+        return fit_decision(decision, scores, target, params)
+    except PerennialError:
+        best = params.model_copy(update={"threshold": MaxF1Threshold(method="max_f1")})
+        return fit_decision(decision, scores, target, best)
+
+
+#: How the decision of each model is fitted.
+FITS = {"model": fit_decision, "linear": fit_baseline}
+
+
 def crossfit(
     scores: Mapping[str, Array], decision: Decision, rows: Rows, params: Train
 ) -> Crossfit | None:
@@ -56,7 +69,7 @@ def crossfit(
     try:
         decisions = {
             name: [
-                fit_decision(decision, of_model[folds != fold], rows.target[folds != fold], params)
+                FITS[name](decision, of_model[folds != fold], rows.target[folds != fold], params)
                 for fold in range(folds.max() + 1)
             ]
             for name, of_model in scores.items()

@@ -15,7 +15,7 @@ from perennial.learning.adversarial import adversarial_columns, at_split_points
 from perennial.learning.baseline import fit_dummy, fit_linear
 from perennial.learning.compilation.choice import Chosen, choose_engine
 from perennial.learning.compilation.registry import COMPILERS
-from perennial.learning.deciding import crossfit, fit_decision
+from perennial.learning.deciding import FITS, crossfit
 from perennial.learning.fitting import Rows, fit, validation_scores
 from perennial.learning.parity import Parity, prove_parity
 from perennial.learning.search import Trial
@@ -91,7 +91,7 @@ def decide_all(
     encoded = linear.preprocessing.encode(validation.columns)
     scores = {"model": validation_scores(model, validation), "linear": linear.scores(encoded)}
     decisions = {
-        name: fit_decision(model.decision, of_model, validation.target, params)
+        name: FITS[name](model.decision, of_model, validation.target, params)
         for name, of_model in scores.items()
     }
     return (
