@@ -138,3 +138,17 @@ class TestWithoutValidation:
         compared = project.run("python", "-m", "perennial.cli", "compare", "HEAD", "HEAD")
         assert "Traceback" not in compared.stderr
         assert compared.returncode == 0, compared.stdout + compared.stderr
+
+    def test_a_binary_task_by_time_and_a_regression_do_without_it(
+        self, cancer: Project, diabetes: Project, tmp_path: Path
+    ) -> None:
+        by_time = cancer.copy(tmp_path / "cancer")
+        by_time.edit("params.yaml", "{method: time}", "{method: time, validation: 0}")
+        by_time.edit("params.yaml", "train:\n", "train:\n  threshold: {method: fixed}\n")
+        regression = diabetes.copy(tmp_path / "diabetes")
+        regression.edit("params.yaml", "{method: random}", "{method: random, validation: 0}")
+        for project in (by_time, regression):
+            project.stages("prepare", "train", "evaluate", "export")
+            assert jsonfile.read(project.root / "metrics/validation.json")["detail"] == []
+            assert not (project.root / "models/baseline/crossfit.json").exists()
+            assert load(project.root / "models/bundle").threshold in {0.5, None}

@@ -2,8 +2,6 @@
 
 A curve or a threshold looks better on the rows that it was fitted on than on any other, and the
 more freely it bends, the more so: isotonic would always be chosen before sigmoid.
-
-Why so: docs/decisions.md#d18
 """
 
 from __future__ import annotations

@@ -3,8 +3,6 @@
 `precision_at` and `recall_at` promise: what they ask for is reached by the lower bound of Clopper
 and Pearson (1934), and not by the figure of the validation rows alone, which every second time lies
 above what other rows give. Rows count as independent of each other.
-
-Why so: docs/decisions.md#d20
 """
 
 from __future__ import annotations

@@ -1,7 +1,4 @@
-"""Decisions that were fitted without the rows that they answer.
-
-Why so: docs/decisions.md#d18
-"""
+"""Decisions that were fitted without the rows that they answer."""
 
 from __future__ import annotations
 
