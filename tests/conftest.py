@@ -10,7 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -23,7 +23,7 @@ REPOSITORY = Path(__file__).parents[1]
 STAGES = ("collect", "prepare", "train", "evaluate", "export")
 
 #: Fixtures of projects: tests that use one start processes, and take longest.
-PROJECTS = {"empty_project", "new_iris", "cancer", "diabetes"}
+PROJECTS = {"empty_project", "lay_project", "new_iris", "cancer", "diabetes"}
 
 #: Folders whose every file is an output of a stage.
 OUTPUTS = ("data/raw", "data/prepared", "data/scored", "models", "metrics")
@@ -284,6 +284,12 @@ def iris_rows() -> list[list[str]]:
 def empty_project() -> type[Project]:
     """The class of a project, to be made in any folder."""
     return Project
+
+
+@pytest.fixture(scope="session")
+def lay_project() -> Callable[..., Project]:
+    """Make a project around a table of one's own."""
+    return make_project
 
 
 @pytest.fixture(scope="session")

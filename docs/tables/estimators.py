@@ -19,8 +19,10 @@ from sklearn.utils import all_estimators
 from threadpoolctl import threadpool_limits
 
 from perennial.data.contract import Contract, Task
-from perennial.learning.fitting import Rows, fit
-from perennial.learning.training import compile_and_prove, decide
+from perennial.learning.deciding import fit_decision
+from perennial.learning.fitting import Rows, fit, validation_scores
+from perennial.learning.training import compile_and_prove
+from perennial.model.fitted import Model
 from perennial.params.build import BuildParams
 from perennial.runtime.errors import PerennialError
 
@@ -117,7 +119,9 @@ def _exported(path: str, task: Task) -> Trial:
     train, validation = rows(task, 150, 0), rows(task, 80, 1)
     params = _params(path, task)
     model, _ = fit(train, contract(task), params, threads=1)
-    model = decide(model, validation, params.train)
+    scores = validation_scores(model, validation)
+    decision = fit_decision(model.decision, scores, validation.target, params.train)
+    model = Model(model.preprocessing, model.estimator, decision)
     trusted = _untrusted(model.estimator)
     section = params.train.model_copy(update={"trusted": trusted})
     chosen = compile_and_prove(model, train, validation, contract(task), section, threads=1)

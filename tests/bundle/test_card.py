@@ -94,6 +94,13 @@ def test_the_confidence_is_reported_as_it_is(
     assert model_card(**inputs).count(f"| {shown} interval |") == 2
 
 
+def test_what_the_threshold_promises_is_said_with_its_confidence(cancer: Project) -> None:
+    inputs = facts(cancer)
+    assert "confidence on rows like" not in model_card(**inputs)
+    inputs["training"]["promise"] = {"method": "recall_at", "value": 0.9, "confidence": 0.95}
+    assert "for a recall of 0.9 or more with 95% confidence on rows like" in model_card(**inputs)
+
+
 def test_without_slices_it_says_so(iris: Project) -> None:
     inputs = facts(iris)
     card = model_card(**{**inputs, "figures": {**inputs["figures"], "slices": []}})

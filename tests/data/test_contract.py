@@ -61,8 +61,15 @@ def contract(columns: dict[str, str], folder: Path, head: str = HEAD) -> Contrac
         ({"x": "{type: number, categories: [a]}"}, "categories go with type category, not number"),
         ({"x": "{type: category, categories: [a, a]}"}, "columns.x: categories are listed twice"),
         (
-            {"x": "{type: category, categories: [1]}"},
-            "columns.x.categories.0: input should be a valid string",
+            {"x": "{type: category, categories: [null]}"},
+            "columns.x.categories.0: a category is a text, a number or a boolean (it is None)",
+        ),
+        ({"x": "{type: category, categories: [1, a]}"}, "columns.x: categories are of one type"),
+        ({"x": "{type: category, categories: [1, 1.0]}"}, "columns.x: categories are of one type"),
+        ({"x": "{type: category, categories: [1, true]}"}, "columns.x: categories are of one type"),
+        (
+            {"y": "{type: category, role: target, categories: [0, 1], positive: 2}"},
+            "positive names one of the two categories of a target",
         ),
         ({"x": "{type: number, parts: [day]}"}, "parts go with type datetime, not number"),
         ({"x": "{type: datetime, parts: [week]}"}, "columns.x.parts.0: input should be 'year'"),
@@ -150,6 +157,26 @@ def test_the_target_decides_the_task_and_the_order_of_classes(
     assert result.target == "y"
     assert result.task == task
     assert result.classes == classes
+
+
+@pytest.mark.parametrize(
+    ("target", "answers", "classes"),
+    [
+        ("categories: [0, 1, 2]", [0, 1, 2], ["0", "1", "2"]),
+        ("categories: [0, 1], positive: 0", [1, 0], ["1", "0"]),
+        ("categories: [0.5, 1.0]", [0.5, 1.0], ["0.5", "1.0"]),
+        ("categories: [true, false]", [True, False], ["true", "false"]),
+        ("categories: [true, false], positive: true", [False, True], ["false", "true"]),
+        ("categories: ['0', '1']", ["0", "1"], ["0", "1"]),
+    ],
+)
+def test_answers_keep_the_type_that_tables_hold_as_text(
+    target: str, answers: list[Any], classes: list[str], tmp_path: Path
+) -> None:
+    result = contract({**GOOD, "y": f"{{type: category, role: target, {target}}}"}, tmp_path)
+    assert result.classes == classes
+    assert result.answers == answers
+    assert [type(answer) for answer in result.answers] == [type(answer) for answer in answers]
 
 
 def test_bounds_compare_as_moments_however_they_are_written(tmp_path: Path) -> None:

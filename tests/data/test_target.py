@@ -22,6 +22,7 @@ def contract(**target: Any) -> Contract:
         ({"type": "boolean"}, [True, False], [1, 0]),
         ({"type": "category", "categories": ["c", "a", "b"]}, ["a", "b", "c"], [1, 2, 0]),
         ({"type": "category", "categories": ["a", "b"], "positive": "a"}, ["a", "b"], [1, 0]),
+        ({"type": "category", "categories": [0, 7, 1]}, ["7", "1", "0"], [1, 2, 0]),
         ({"type": "integer"}, [3, -1], [3.0, -1.0]),
     ],
 )

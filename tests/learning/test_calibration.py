@@ -64,9 +64,33 @@ class TestCurves:
             places, fit_calibration("isotonic", probabilities, codes), strict=True
         ):
             oracle = IsotonicRegression(y_min=0, y_max=1, out_of_bounds="clip")
-            oracle.fit(probabilities[:, code], codes == code)
+            levels = oracle.fit(probabilities[:, code], codes == code).predict(
+                probabilities[:, code]
+            )
             inputs = np.concatenate([[0.0, 1.0], probabilities[:, code], np.linspace(0, 1, 101)])
-            np.testing.assert_allclose(curve.apply(inputs), oracle.predict(inputs), atol=1e-12)
+            # But for its ends, of which no number of rows makes certain.
+            low, high = 0.5 / ((levels == 0).sum() + 1), 1 - 0.5 / ((levels == 1).sum() + 1)
+            between = levels[(levels > 0) & (levels < 1)]
+            expected = np.clip(
+                oracle.predict(inputs), min(low, between.min()), max(high, between.max())
+            )
+            np.testing.assert_allclose(curve.apply(inputs), expected, atol=1e-12)
+
+    @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+    def test_nothing_is_certain(self, classes: int, method: str) -> None:
+        probabilities, codes = rows(classes)
+        curves = fit_calibration(method, probabilities, codes)
+        for curve in curves:
+            ends = curve.apply(np.array([0.0, 1.0]))
+            assert 0 < ends[0] < ends[1] < 1
+
+    @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
+    def test_a_class_that_is_absent_is_unlikely_and_not_impossible(
+        self, classes: int, method: str
+    ) -> None:
+        probabilities, _ = rows(classes, count=99)
+        curve = fit_calibration(method, probabilities, np.zeros(99, int))[-1]
+        np.testing.assert_allclose(curve.apply(np.array([0.0, 0.5, 1.0])), 0.005, rtol=1e-4)
 
     @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
     def test_answers_are_better_on_other_rows(self, classes: int, method: str) -> None:

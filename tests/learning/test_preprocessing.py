@@ -243,6 +243,32 @@ class TestText:
             Preprocessing.from_json(program)
 
 
+@pytest.mark.parametrize("takes", [PLAIN, NATIVE, Traits(native=4)], ids=repr)
+@pytest.mark.parametrize(
+    ("column", "values"),
+    [
+        (CATEGORY, letters("a", None, "a", "a")),
+        ({"type": "boolean", "missing": 0.5}, np.array([1.0, np.nan, 1.0, 1.0])),
+        ({"type": "number", "missing": 0.5}, np.array([0.0, np.nan, 0.0, 0.0])),
+        ({"type": "text", "missing": 0.5}, letters("word", None, "word", "word")),
+        (
+            {"type": "datetime", "parts": ["hour"], "missing": 0.5},
+            np.array(["2024-01-01T12", "NaT", "2024-01-02T12", "2024-01-03T12"], "datetime64[us]"),
+        ),
+    ],
+    ids=["category", "boolean", "number", "text", "datetime"],
+)
+def test_beside_a_single_value_a_gap_can_be_seen(
+    column: dict[str, Any], values: Any, takes: Traits
+) -> None:
+    result = fitted(column, values, traits=takes)
+    there, gap, *_ = result.preprocessing.encode({"x": values}).tolist()
+    assert there != gap
+    # A code of one category, or none: what an estimator makes of it is its own affair.
+    assert type(result.preprocessing.steps[0]) is not Category
+    np.testing.assert_array_equal(result.preprocessing.encode({"x": values}), result.matrix)
+
+
 def test_standardised_as_scikit_learn_does_it() -> None:
     values = np.random.default_rng(0).normal(3, 5, 40)
     result = fitted({"type": "number"}, values, standardise=True)

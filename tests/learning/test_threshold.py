@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from scipy.stats import binomtest
 
 from perennial.learning.threshold import choose_threshold
 from perennial.params.train import (
@@ -102,33 +103,82 @@ def test_cost(rows: list[tuple[bool, float]], prices: tuple[int, int, int, int])
     assert is_midway(scores, threshold)
 
 
+def lower_bound(successes: int, total: int, confidence: float) -> float:
+    """Clopper and Pearson's, by scipy's test of a binomial share."""
+    interval = binomtest(successes, total, alternative="greater").proportion_ci(confidence)
+    return float(interval.low)
+
+
 @settings(deadline=None)
-@given(rows=ROWS, value=st.floats(0.01, 1))
-def test_recall_at(rows: list[tuple[bool, float]], value: float) -> None:
+@given(rows=ROWS, value=st.floats(0.01, 0.99), confidence=st.floats(0.5, 0.99))
+def test_recall_at(rows: list[tuple[bool, float]], value: float, confidence: float) -> None:
     positive, scores = arrays(rows)
-    policy = RecallThreshold(method="recall_at", value=value)
+    policy = RecallThreshold(method="recall_at", value=value, confidence=confidence)
+    bounds = {
+        score: lower_bound(counts(positive, scores, score)[0], int(positive.sum()), confidence)
+        for score in scores
+    }
+    assume(all(abs(bound - value) > 1e-9 for bound in bounds.values()))
+    reaching = [score for score, bound in bounds.items() if bound >= value]
+    if not reaching:
+        best = max(bounds.values())
+        with pytest.raises(PerennialError, match=f"best lower bound is {best:.4f}"):
+            choose_threshold(policy, positive, scores)
+        return
     threshold = choose_threshold(policy, positive, scores)
-    reaching = [s for s in scores if recall(positive, scores, s) >= value]
-    assert recall(positive, scores, threshold) >= value
     assert counts(positive, scores, threshold) == counts(positive, scores, max(reaching))
     assert is_midway(scores, threshold)
 
 
-@settings(deadline=None)
-@given(rows=ROWS, value=st.floats(0.01, 1))
-def test_precision_at(rows: list[tuple[bool, float]], value: float) -> None:
-    positive, scores = arrays(rows)
-    policy = PrecisionThreshold(method="precision_at", value=value)
-    reaching = [s for s in scores if precision(positive, scores, s) >= value]
-    if not reaching:
-        best = max(precision(positive, scores, s) for s in scores)
-        with pytest.raises(PerennialError, match=f"the best is {best:.4f}"):
-            choose_threshold(policy, positive, scores)
-        return
-    threshold = choose_threshold(policy, positive, scores)
-    assert precision(positive, scores, threshold) >= value
-    assert counts(positive, scores, threshold) == counts(positive, scores, min(reaching))
-    assert is_midway(scores, threshold)
+def drawn(rows: int, seed: int) -> tuple[Any, Any]:
+    """Calibrated probabilities, and what came of them."""
+    rng = np.random.default_rng(seed)
+    chance = 1 / (1 + np.exp(-4 * rng.normal(size=rows)))
+    return rng.random(rows) < chance, chance
+
+
+def is_met(policy: Any, share: Any, trials: int = 200) -> float:
+    """How often what a policy asks for is reached on other rows, where it does not refuse."""
+    others = drawn(100_000, 1_000_000)
+    met = [share(*others, choose_threshold(policy, *drawn(600, seed))) for seed in range(trials)]
+    return float(np.mean(np.array(met) >= policy.value))
+
+
+def test_the_recall_promised_is_met_as_often_as_is_said() -> None:
+    for confidence in (0.8, 0.95):
+        policy = RecallThreshold(method="recall_at", value=0.8, confidence=confidence)
+        # Less three standard errors of two hundred trials.
+        error = 3 * (confidence * (1 - confidence) / 200) ** 0.5
+        assert confidence - error <= is_met(policy, recall) < 1
+
+
+def test_the_precision_promised_is_met_as_often_as_is_said() -> None:
+    policy = PrecisionThreshold(method="precision_at", value=0.8, confidence=0.8)
+    assert is_met(policy, precision) >= 0.8 - 3 * (0.16 / 200) ** 0.5
+
+
+def test_luck_on_one_of_many_thresholds_is_no_precision() -> None:
+    # Scores say nothing: the precision is everywhere a little less than what is asked for.
+    policy = PrecisionThreshold(method="precision_at", value=0.6, confidence=0.8)
+    chosen = 0
+    for seed in range(200):
+        rng = np.random.default_rng(seed)
+        try:
+            choose_threshold(policy, rng.random(1000) < 0.599, rng.random(1000))
+        except PerennialError:
+            continue
+        chosen += 1
+    assert chosen <= 200 * 0.2 + 3 * (200 * 0.16) ** 0.5
+
+
+def test_precision_at_takes_in_as_many_rows_as_it_can_vouch_for() -> None:
+    positive = np.arange(2000) < 1000
+    scores = np.linspace(1, 0, 2000)
+    policy = PrecisionThreshold(method="precision_at", value=0.9)
+    hits, alarms, _, _ = counts(positive, scores, choose_threshold(policy, positive, scores))
+    assert hits == 1000
+    assert lower_bound(hits, hits + alarms, 0.95) >= 0.9
+    assert lower_bound(hits, hits + alarms, 0.99) < 0.905
 
 
 @given(rows=ROWS, value=st.floats(0.01, 0.99))
@@ -152,7 +202,8 @@ def test_an_unreachable_precision_says_what_can_be_reached() -> None:
     with pytest.raises(PerennialError) as caught:
         choose_threshold(policy, np.array([True, False]), np.array([0.1, 0.9]))
     assert caught.value.what == (
-        "no threshold reaches a precision of 0.9 on validation; the best is 0.5000"
+        "no threshold has a precision of 0.9 with 0.95 confidence on 2 validation rows, 1 of them "
+        "positive; the best lower bound is 0.0253"
     )
     assert caught.value.where == "params.yaml: train.threshold"
     assert caught.value.hint

@@ -20,8 +20,9 @@ from threadpoolctl import threadpool_limits
 
 from perennial.data.contract import Contract
 from perennial.learning import pickling
+from perennial.learning.deciding import fit_decision
 from perennial.learning.fitting import Rows, fit
-from perennial.learning.training import Trained, decide, train_all
+from perennial.learning.training import Trained, train_all
 from perennial.model.preprocessing import Category, OneHot, TargetMean
 from perennial.params.build import BuildParams
 from perennial.runtime.errors import PerennialError
@@ -273,18 +274,47 @@ class TestDecided:
     def test_validation_changes_nothing_but_the_decision(self) -> None:
         made, given = contract("binary"), params("binary", calibration="sigmoid")
         rows = rows_of(table("binary", 200, 0), made)
-        models = [
-            decide(
-                fit(rows, made, given, 1)[0],
-                rows_of(table("binary", 100, seed), made),
-                given.train,
-            )
+        model = fit(rows, made, given, 1)[0]
+        trains = [
+            train_all(rows, rows_of(table("binary", 100, seed), made), made, given, threads=1)
             for seed in (1, 2)
         ]
-        assert models[0].preprocessing == models[1].preprocessing
-        assert models[0].decision != models[1].decision
-        matrix = models[0].preprocessing.encode(rows.columns)
-        np.testing.assert_array_equal(models[0].scores(matrix), models[1].scores(matrix))
+        assert trains[0].model.preprocessing == trains[1].model.preprocessing
+        assert trains[0].model.decision != trains[1].model.decision
+        matrix = model.preprocessing.encode(rows.columns)
+        for trained_ in trains:
+            np.testing.assert_array_equal(trained_.model.scores(matrix), model.scores(matrix))
+
+    def test_without_validation_nothing_may_be_chosen_on_it(self) -> None:
+        made, given = contract("binary"), params("binary", threshold={"method": "fixed"})
+        rows = rows_of(table("binary", 200, 0), made)
+        none = rows_of(table("binary", 100, 1).slice(0, 0), made)
+        done = train_all(rows, none, made, given, threads=1)
+        assert done.compiled.decision.threshold == 0.5
+        assert done.parity.breaches == 0
+        assert done.parity.rows >= 200
+        assert done.crossfit is None
+        fitted = params("binary", calibration="sigmoid")
+        with pytest.raises(PerennialError, match=r"train\.calibration and train\.threshold"):
+            train_all(rows, none, made, fitted, threads=1)
+
+    def test_folds_of_validation_have_decisions_of_the_others(self) -> None:
+        made, given = contract("binary"), params("binary", calibration="sigmoid")
+        rows, validation = (rows_of(table("binary", 200, seed), made) for seed in (0, 1))
+        done = train_all(rows, validation, made, given, threads=1)
+        assert done.crossfit is not None
+        matrix = done.linear.preprocessing.encode(validation.columns)
+        scores = {
+            "model": done.model.scores(done.model.preprocessing.encode(validation.columns)),
+            "linear": done.linear.scores(matrix),
+        }
+        for name, decisions in done.crossfit.decisions.items():
+            for fold, decision in enumerate(decisions):
+                others = done.crossfit.folds != fold
+                assert decision == fit_decision(
+                    done.model.decision, scores[name][others], validation.target[others],
+                    given.train,
+                )  # fmt: skip
 
 
 class TestSearch:

@@ -91,6 +91,17 @@ SLIPS = [
         "prepare: {split: {method: id, test: 0.5, validation: 0.5}}",
         "prepare.split: test and validation together leave no rows to train on",
     ),
+    ("prepare: {split: {method: id, stratify: true}}", "stratify goes with method random, not id"),
+    ("prepare: {split: {method: random, stratify: true, validation: 0}}", None),
+    ("prepare: {split: {method: time, validation: 0}}", None),
+    ("prepare: {split: {method: column, name: side}}", None),
+    ("prepare: {split: {method: column}}", "prepare.split.name: missing"),
+    ("prepare: {split: {method: column, name: a, test: 0.1}}", "prepare.split.test: no such key"),
+    (
+        "train: {threshold: {method: recall_at, value: 0.9, confidence: 1.0}}",
+        "train.threshold.confidence: ",
+        "less than 1",
+    ),
 ]
 
 

@@ -13,8 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from perennial.data.contract import Contract
-from perennial.params.prepare import ShareSplit, Split, TimeSplit
-from perennial.preparation.split import Sides, positions, split
+from perennial.params.prepare import ColumnSplit, ShareSplit, Split, TimeSplit
+from perennial.preparation.split import Sides, check_column, positions, split
 from perennial.runtime.errors import PerennialError
 
 BINARY: dict[str, Any] = {"type": "boolean"}
@@ -310,3 +310,90 @@ def test_sound_sides_pass(target: dict[str, Any], values: list[Any]) -> None:
     rules = contract(target, when="time")
     sides = split(rows(values), named(PERIODS), rules, TimeSplit(method="time"))
     assert isinstance(sides, Sides)
+
+
+def sided(values: list[str | None]) -> pd.DataFrame:
+    return mixed(len(values)).assign(side=arrow(values, pa.string()))
+
+
+def by_column(**column: Any) -> Contract:
+    columns: dict[str, Any] = {
+        "x": {"type": "number"},
+        "side": {"type": "category", "role": "ignored", **column},
+        "y": {**BINARY, "role": "target"},
+    }
+    return Contract.model_validate({"version": 1, "name": "made up", "columns": columns})
+
+
+COLUMN = ColumnSplit(method="column", name="side")
+
+
+class TestColumn:
+    def test_the_table_says_who_is_what(self) -> None:
+        table = sided(["test", "test", "train", "validation", "validation", "train"])
+        sides = split(table, one_period(table), by_column(), COLUMN)
+        assert [side.tolist() for side in sides] == [[2, 5], [3, 4], [0, 1]]
+
+    def test_validation_may_be_left_out_and_nothing_else(self) -> None:
+        table = sided(["test", "test", "train", "train"])
+        sides = split(table, one_period(table), by_column(), COLUMN)
+        assert [side.tolist() for side in sides] == [[2, 3], [], [0, 1]]
+        message = refusal(sided(["train"] * 4), by_column(), COLUMN)
+        assert "test has no rows: no accepted, labelled row has side=test" in message
+        assert "validation has no rows" not in message
+
+    def test_other_values_and_gaps_are_counted(self) -> None:
+        table = sided(["train", "Test", None, "dev", "dev", "test"])
+        message = refusal(table, by_column(), COLUMN)
+        assert "it does not in 4 rows" in message
+        for part in ("'dev': 2", "'Test': 1", "missing: 1"):
+            assert part in message
+
+    @pytest.mark.parametrize(
+        ("column", "name", "message"),
+        [
+            ({}, "sides", "no column sides"),
+            ({"role": "feature"}, "side", "column side is the feature, and no model may see"),
+            ({"type": "number"}, "side", "column side is of type number, and has to hold texts"),
+        ],
+    )
+    def test_a_column_that_cannot_split_is_refused(
+        self, column: dict[str, Any], name: str, message: str
+    ) -> None:
+        with pytest.raises(PerennialError, match=message):
+            check_column(by_column(**column), name)
+        check_column(by_column(), "side")
+
+
+class TestStratified:
+    def test_each_class_gives_its_share(self) -> None:
+        table = rows([number % 10 == 0 for number in range(1000)])
+        params = ShareSplit(method="random", test=0.3, validation=0.2, stratify=True)
+        sides = split(table, one_period(table), contract(), params)
+        assert [len(side) for side in sides] == [500, 200, 300]
+        for side, positives in zip(sides, (50, 20, 30), strict=True):
+            assert table["y"].iloc[side].sum() == positives
+        assert sorted(np.concatenate(sides).tolist()) == list(range(1000))
+
+    def test_a_regression_has_no_classes(self) -> None:
+        table = rows([float(number) for number in range(30)])
+        params = ShareSplit(method="random", stratify=True)
+        assert "stratify is by class" in refusal(table, contract(NUMBER), params)
+
+
+@pytest.mark.parametrize(
+    ("rules", "params"),
+    [
+        (TIMED, TimeSplit(method="time", validation=0)),
+        (KEYED, ShareSplit(method="id", validation=0)),
+        (contract(), ShareSplit(method="random", validation=0)),
+    ],
+)
+def test_without_validation_its_rows_train(rules: Contract, params: Split) -> None:
+    table = mixed(300)
+    periods = named([f"{number // 100}" for number in range(300)])
+    with_it = params.model_copy(update={"validation": 1 if isinstance(params, TimeSplit) else 0.2})
+    sides, before = (split(table, periods, rules, each) for each in (params, with_it))
+    assert len(sides.validation) == 0
+    assert sides.test.tolist() == before.test.tolist()
+    assert sides.train.tolist() == sorted([*before.train, *before.validation])

@@ -21,6 +21,8 @@ from perennial.evaluation.answering import Models, Side, answered
 from perennial.evaluation.figures import importance_figures, metric_figures
 from perennial.evaluation.plots import PLOTS
 from perennial.evaluation.scoring import default_primary
+from perennial.model import compiled
+from perennial.model.columns import from_arrow
 from perennial.params import paths
 from perennial.params.build import BuildParams, read_params
 from perennial.runtime import jsonfile
@@ -119,12 +121,32 @@ class TestReports:
                 dict.fromkeys(row["metric"] for row in result["detail"])
             )
             bare = {row["metric"] for row in result["detail"]} - {"calibration_error"}
-            assert bare == result.keys() - {"detail"}
+            assert bare == result.keys() - {"detail", "notes"}
             for row in result["detail"]:
                 assert row["low"] <= row["value"] <= row["high"]
                 assert row["value"] == result.get(row["metric"], row["value"])
                 assert row["better"] in {"up", "down", "zero"}
                 assert row.keys() >= {"linear", "dummy", "standard_error"}
+
+    def test_validation_is_judged_by_decisions_of_other_days(self, cancer: Project) -> None:
+        table = parquet.read(cancer.root / "data/prepared/validation.parquet")
+        model = compiled.load(cancer.root / "models/compiled")
+        stored = jsonfile.read(cancer.root / "models/baseline/crossfit.json")
+        with inside(cancer):
+            contract = read_contract()
+        truth = np.array(table["diagnosis"].to_pylist()) == contract.classes[1]
+        types = {name: contract.columns[name].type for name in contract.features}
+        chance = model.answers(from_arrow(table, dict(types)))[:, 1]
+        days = np.array([when.date().isoformat() for when in table["seen"].to_pylist()])
+        folds = np.array(list(stored["folds"]), int)
+        said = np.zeros(len(truth), bool)
+        for fold, decision in enumerate(stored["decisions"]["model"]):
+            said[folds == fold] = chance[folds == fold] >= decision["threshold"]
+            assert not set(days[folds == fold]) & set(days[folds != fold])
+        result = figures(cancer, "validation")
+        assert result["notes"][0].endswith("10 folds of whole days")
+        assert result["f1"] == pytest.approx(reference.f1_score(truth, said), abs=1e-6)
+        assert result["recall"] == pytest.approx(reference.recall_score(truth, said), abs=1e-6)
 
     def test_test_and_validation_are_judged_apart(self, task: Project) -> None:
         assert figures(task) != figures(task, "validation")

@@ -16,6 +16,12 @@ if TYPE_CHECKING:
     from conftest import Project
 
 
+ROW = {
+    "metric": "f1", "value": 0.5, "low": 0.4, "high": 0.6, "linear": 0.5, "dummy": 0.3,
+    "better": "up",
+}  # fmt: skip
+
+
 def test_the_figures_are_those_of_the_metrics(
     iris: Project, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -39,8 +45,18 @@ def test_the_figures_are_those_of_the_metrics(
 
 
 def test_a_linear_model_without_the_metric_is_a_dash() -> None:
-    row = {"metric": "f1", "value": 0.5, "low": 0.4, "high": 0.6, "linear": None}
-    assert "a linear model -" in summary.summary({"detail": [row]}, "name")
+    text = summary.summary({"detail": [{**ROW, "linear": None}]}, "name")
+    assert "a linear model -" in text
+    assert "constant" not in text
+
+
+@pytest.mark.parametrize(
+    ("better", "dummy", "is_said"),
+    [("up", 0.5, True), ("up", 0.4, False), ("down", 0.5, True), ("down", 0.6, False)],
+)
+def test_a_model_that_is_worth_nothing_is_said(better: str, dummy: float, is_said: bool) -> None:
+    text = summary.summary({"detail": [{**ROW, "better": better, "dummy": dummy}]}, "name")
+    assert ("No better than a constant answer in: f1" in text) == is_said
 
 
 @pytest.mark.parametrize("absent", ["metrics/evaluate.json", "models/bundle/manifest.json"])

@@ -12,7 +12,7 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from perennial.data import parquet
-from perennial.data.contract import Contract, read_contract
+from perennial.data.contract import Column, Contract, read_contract
 from perennial.learning.fitting import Rows
 from perennial.learning.training import Trained, train_all
 from perennial.model import compiled
@@ -64,6 +64,21 @@ class TestRows:
         assert groups is not None
         assert groups.tolist() == [1, 0, 1]
 
+    def test_what_belongs_together_is_the_coarser_of_group_and_day(self) -> None:
+        grouped = contract(group=True)
+        made = grouped.model_copy(
+            update={"columns": grouped.columns | {"t": Column(type="datetime", role="time")}}
+        )
+        for days, unit in ((["01", "02", "03"], "groups"), (["01", "01", "01"], "days")):
+            times = pa.array([f"2024-01-{day}T12:00" for day in days]).cast(pa.timestamp("us"))
+            table = TABLE.append_column("t", times)
+            rows = rows_of(table, made, "time")
+            assert rows.unit == unit
+            assert rows.blocks is not None
+            # By other methods days are drawn apart, and groups still belong together.
+            assert rows_of(table, made, "random").unit == "groups"
+        assert rows_of(TABLE, contract(), "random").unit == "rows"
+
 
 @pytest.fixture
 def visits(cancer: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
@@ -74,7 +89,8 @@ def visits(cancer: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def side(name: str) -> Rows:
-    return rows_of(parquet.read(Path(f"data/prepared/{name}.parquet")), read_contract())
+    table = parquet.read(Path(f"data/prepared/{name}.parquet"))
+    return rows_of(table, read_contract(), "time")
 
 
 def trained_here() -> Trained:

@@ -38,7 +38,7 @@ def _details(manifest: dict[str, Any], training: dict[str, Any]) -> str:
         ("Task", manifest["task"]),
         ("Target", manifest["target"]),
         ("Classes", ", ".join(str(name) for name in manifest["classes"]) or "none (a regression)"),
-        ("Threshold", _figure(manifest["threshold"])),
+        ("Threshold", _figure(manifest["threshold"]) + _promise(training)),
         ("Estimator", f"`{training['estimator']}`"),
         ("Engine", _engine(manifest)),
         ("Calibration", training["calibration"]),
@@ -47,6 +47,17 @@ def _details(manifest: dict[str, Any], training: dict[str, Any]) -> str:
     ]
     about = f"{manifest['description']}\n\n" if manifest["description"] else ""
     return f"# {manifest['name']}\n\n{about}## Model details\n\n{_table(('', ''), facts)}"
+
+
+def _promise(training: dict[str, Any]) -> str:
+    policy = training.get("promise")
+    if policy is None:
+        return ""
+    return (
+        f", for a {policy['method'].removesuffix('_at')} of {policy['value']:g} or more with "
+        f"{_percent(policy['confidence'])} confidence on rows like those of validation, taken as "
+        "independent of each other"
+    )
 
 
 def _engine(manifest: dict[str, Any]) -> str:
@@ -87,6 +98,7 @@ def _data(manifest: dict[str, Any], data: dict[str, Any]) -> str:
             *(_figure(labels[side][name]) for name in names),
         )
         for side in ("train", "validation", "test")
+        if rows[side]
     ]
     checks = [
         (check["code"], check["title"], check["status"], check.get("reason", ""))

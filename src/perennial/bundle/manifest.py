@@ -210,8 +210,8 @@ _KEYS: dict[str, tuple[Rule, str]] = {
     "task": (lambda value: _is_text(value) and value in _TASKS, "a task"),
     "target": (_is_text, "a text"),
     "classes": (
-        _is_list(lambda value: isinstance(value, str | bool)),
-        "a list of texts or booleans",
+        _is_list(lambda value: isinstance(value, str | bool | int | float)),
+        "a list of texts, booleans or numbers",
     ),
     "threshold": (lambda value: value is None or _is_number(value), "a number or null"),
     "features": (_is_list(_is_text), "a list of texts"),

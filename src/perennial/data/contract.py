@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from perennial.params import paths
 from perennial.params.yamlfile import Closed, load, parse
@@ -25,6 +25,16 @@ Part = Literal["year", "month", "day", "weekday", "day_of_year", "hour", "minute
 Task = Literal["binary", "multiclass", "regression"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
+
+def _plain(value: Any) -> Any:
+    # One message, and not one for each type that it is not.
+    if type(value) not in {str, bool, int, float}:
+        raise ValueError("a category is a text, a number or a boolean")
+    return value
+
+
+Category = Annotated[str | bool | int | float, BeforeValidator(_plain)]
+
 #: Calendar parts that a datetime feature becomes when the contract names none.
 DEFAULT_PARTS: tuple[Part, ...] = ("month", "day", "weekday", "minute_of_day")
 
@@ -36,9 +46,10 @@ class Column(Closed):
     """What its values are."""
     role: Role = "feature"
     """What it is for."""
-    categories: list[str] | None = None
-    """Allowed values of a category, in order; any by default. A target must list them."""
-    positive: str | None = None
+    categories: list[Category] | None = None
+    """Allowed values of a category, in order; any by default. A target must list them.
+    Tables hold them as text, and answers come back as the type that they are written in."""
+    positive: str | bool | int | float | None = None
     """The category that counts as positive when a target has two; the last by default."""
     min: float | str | None = None
     """Smallest value allowed (a number, or an ISO 8601 date and time in quotes)."""
@@ -59,7 +70,9 @@ class Column(Closed):
     def _consistent(self) -> Column:
         if self.categories is not None and self.type != "category":
             raise ValueError(f"categories go with type category, not {self.type}")
-        if self.categories is not None and len(set(self.categories)) != len(self.categories):
+        if len({type(value) for value in self.categories or []}) > 1:
+            raise ValueError("categories are of one type: put texts into quotes")
+        if len(set(self.labels)) != len(self.labels):
             raise ValueError("categories are listed twice")
         if self.parts is not None and self.type != "datetime":
             raise ValueError(f"parts go with type datetime, not {self.type}")
@@ -93,9 +106,14 @@ class Column(Closed):
         if self.positive is not None and (
             self.role != "target"
             or len(self.categories or []) != 2
-            or self.positive not in (self.categories or [])
+            or text_of(self.positive) not in self.labels
         ):
             raise ValueError("positive names one of the two categories of a target")
+
+    @property
+    def labels(self) -> list[str]:
+        """The categories as tables hold them; empty if any value is allowed."""
+        return [text_of(value) for value in self.categories or []]
 
 
 class Requests(Closed):
@@ -167,14 +185,28 @@ class Contract(Closed):
 
     @property
     def classes(self) -> list[str] | list[bool]:
-        """The target's classes, the positive one last when there are two; empty for regression."""
+        """The target's classes, the positive one last when there are two; empty for regression.
+
+        As tables hold them: a category is a text.
+        """
+        if self.columns[self.target].type == "boolean":
+            return [False, True]
+        return [text_of(value) for value in self.answers]
+
+    @property
+    def answers(self) -> list[Any]:
+        """The classes in the type that the contract writes them in, which a model answers with."""
         column = self.columns[self.target]
         if column.type == "boolean":
             return [False, True]
-        categories = list(column.categories or [])
-        if column.positive is not None and len(categories) == 2:
-            return [name for name in categories if name != column.positive] + [column.positive]
-        return categories
+        # Of two, the one that is not positive goes first; otherwise the order stays.
+        last = None if column.positive is None else text_of(column.positive)
+        return sorted(column.categories or [], key=lambda value: text_of(value) == last)
+
+
+def text_of(category: Any) -> str:
+    """A category as tables hold it."""
+    return str(category).lower() if isinstance(category, bool) else str(category)
 
 
 def read_contract(path: Path = CONTRACT) -> Contract:

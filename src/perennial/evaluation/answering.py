@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,10 @@ class Side:
     sample: Sample
     answers: dict[str, Array]
     thresholds: dict[str, float | None]
+    apart: dict[str, Side] = field(default_factory=dict)
+    """By metric, the answers to judge instead of `answers`: see `crossfitted`."""
+    note: str = ""
+    """How rows are judged that the decision was fitted on."""
 
     def scorer(self, name: str = "model") -> Scorer:
         """The scorer of one model's answers."""
@@ -65,8 +70,8 @@ def answered(table: Any, contract: Contract, method: str, models: Models) -> Sid
         columns=columns,
         sample=sample_of(table, contract, method),
         answers={
-            "model": in_batches(models.model, columns, table.num_rows),
-            "linear": in_batches(models.linear, columns, table.num_rows),
+            "model": in_batches(models.model.answers, columns, table.num_rows),
+            "linear": in_batches(models.linear.answers, columns, table.num_rows),
             "dummy": constant(models.dummy, table.num_rows, is_class=bool(contract.classes)),
         },
         thresholds={
@@ -77,10 +82,10 @@ def answered(table: Any, contract: Contract, method: str, models: Models) -> Sid
     )
 
 
-def in_batches(model: CompiledModel, columns: Columns, rows: int) -> Array:
+def in_batches(answer: Callable[[Columns], Array], columns: Columns, rows: int) -> Array:
     """Answer rows a batch at a time; the answers are those of one call."""
     parts = [
-        model.answers({name: values[at : at + BATCH] for name, values in columns.items()})
+        answer({name: values[at : at + BATCH] for name, values in columns.items()})
         for at in range(0, rows, BATCH)
     ]
     return np.concatenate(parts)

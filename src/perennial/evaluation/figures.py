@@ -39,11 +39,27 @@ MOST_VALUES = 20
 def all_metrics(sides: dict[str, Side], params: Evaluate) -> dict[str, Entry]:
     """`metric_figures` by side, each on a thread: numpy computes without the interpreter's lock."""
     with ThreadPoolExecutor(len(sides)) as pool:
-        figures = pool.map(lambda side: metric_figures(side, params), sides.values())
+        figures = pool.map(lambda side: side_figures(side, params), sides.values())
         return dict(zip(sides, figures, strict=True))
 
 
-def metric_figures(side: Side, params: Evaluate) -> Entry:
+def side_figures(side: Side, params: Evaluate) -> Entry:
+    """`metric_figures`, each of the answers that it judges, and the note on them."""
+    notes = {"notes": [side.note]} if side.note else {}
+    if not len(side.sample.target):
+        return {"detail": [], **notes}
+    judged: dict[int, tuple[Side, list[str]]] = {}
+    every = [metric.name for metric in side.scorer().metrics]
+    for name in every:
+        answers = side.apart.get(name, side)
+        judged.setdefault(id(answers), (answers, []))[1].append(name)
+    parts = [metric_figures(answers, params, names) for answers, names in judged.values()]
+    rows = {row["metric"]: row for part in parts for row in part["detail"]}
+    headline = {name: value for part in parts for name, value in part.items()}
+    return {**headline, "detail": [rows[name] for name in every], **notes}
+
+
+def metric_figures(side: Side, params: Evaluate, only: list[str] | None = None) -> Entry:
     """Each metric with its interval, beside the baselines, as a JSON value.
 
     The top level holds the bare figures, which is what `dvc metrics show` and `diff` list;
@@ -51,14 +67,14 @@ def metric_figures(side: Side, params: Evaluate) -> Entry:
     """
     scorer = side.scorer()
     try:
-        estimates = judge(scorer, side.sample, params)
+        estimates = judge(scorer, side.sample, params, only=only)
     except SampleError as error:
         raise PerennialError(str(error), where="evaluate") from None
     baselines = {name: defined_values(side.scorer(name)) for name in ("linear", "dummy")}
     headline = {
         metric.name: estimates[metric.name].value
         for metric in scorer.definitions
-        if metric.is_headline
+        if metric.is_headline and metric.name in estimates
     }
     detail = [
         {
@@ -68,8 +84,19 @@ def metric_figures(side: Side, params: Evaluate) -> Entry:
             **{name: values.get(metric.name) for name, values in baselines.items()},
         }
         for metric in scorer.metrics
+        if metric.name in estimates
     ]
     return {**headline, "detail": detail}
+
+
+def is_beaten(row: Entry) -> bool:
+    """Whether a figure of `detail` is no better than that of the constant answer."""
+    value, dummy = row["value"], row["dummy"]
+    if value is None or dummy is None:
+        return False
+    worth = {"up": (value, dummy), "down": (-value, -dummy), "zero": (-abs(value), -abs(dummy))}
+    ours, constant = worth[row["better"]]
+    return bool(ours <= constant)
 
 
 def _interval(estimate: Estimate, confidence: float) -> dict[str, float]:

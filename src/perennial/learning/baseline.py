@@ -54,5 +54,5 @@ def fit_linear(columns: Columns, target: Array, contract: Contract, params: Trai
     )
     model.fit(fitted.matrix, target)
     engine, options = compile_linear(model, contract.task)
-    decision = Decision(classes=list(contract.classes))
+    decision = Decision(classes=contract.answers)
     return CompiledModel(fitted.preprocessing, engine, decision, "linear", options)

@@ -34,11 +34,16 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True)
 class Rows:
-    """One side of the split: numpy columns, target codes or values, and groups if there are any."""
+    """One side of the split: numpy columns, target codes or values, and groups if there are any.
+
+    `blocks` numbers what belongs together, whose `unit` is a word; None if rows are independent.
+    """
 
     columns: Columns
     target: Array
     groups: Array | None
+    blocks: Array | None = None
+    unit: str = "rows"
 
 
 def fit(
@@ -62,7 +67,7 @@ def fit(
         refuse_without_engine(estimator, task, section.engine)
     _fit(estimator, fitted.matrix, train.target, arguments, threads)
     _refuse_unserved(estimator, task, section)
-    return Model(fitted.preprocessing, estimator, Decision(list(contract.classes))), trials
+    return Model(fitted.preprocessing, estimator, Decision(contract.answers)), trials
 
 
 def _category_places(preprocessing: Preprocessing) -> list[int]:

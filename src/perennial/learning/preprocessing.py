@@ -97,19 +97,19 @@ class _Makers:
         return make.get(column.type, self._number)(name, column, values)
 
     def _number(self, name: str, column: Column, values: Array) -> tuple[Step, Array]:
-        step = Number(name, fill=None if self.traits.missing else _median(values))
+        step = Number(name, fill=None if self.traits.missing else _fill(values))
         return step, step.apply(values)
 
     def _calendar(self, name: str, column: Column, values: Array) -> tuple[Step, Array]:
         parts: list[str] = list(column.parts or DEFAULT_PARTS)
         step = Calendar(name, parts)
         if not self.traits.missing:
-            step = Calendar(name, parts, [_median(part) for part in step.apply(values).T])
+            step = Calendar(name, parts, [_fill(part) for part in step.apply(values).T])
         return step, step.apply(values)
 
     def _category(self, name: str, column: Column, values: Array) -> tuple[Step, Array]:
         seen = {value for value in values if value is not None}
-        categories = [value for value in column.categories or sorted(seen) if value in seen]
+        categories = [value for value in column.labels or sorted(seen) if value in seen]
         encoding = self._encoding(name, len(categories))
         if encoding == "target":
             return self._target_mean(name, categories, values)
@@ -125,6 +125,10 @@ class _Makers:
                 where="params.yaml: train.categories",
                 hint="set it to auto, onehot or target",
             )
+        if count == 1 and self.params.categories in {"auto", "native"}:
+            # Its only news is whether it is there: a 0 or 1 that any estimator can split, and no
+            # code of one category, which each treats in its own way.
+            return "onehot"
         if self.params.categories != "auto":
             return self.params.categories
         if count <= most:
@@ -174,9 +178,13 @@ class _Makers:
         return step, int(np.count_nonzero(matrix.getnnz(axis=1)))
 
 
-def _median(values: Array) -> float:
+def _fill(values: Array) -> float:
+    """What stands for a missing number: the median, or, beside one value alone, another one."""
     known = values[~np.isnan(values)]
-    return float(np.median(known)) if len(known) else 0.0
+    if not len(known):
+        return 0.0
+    has_gaps_alone = len(known) < len(values) and known.min() == known.max()
+    return 0.0 + (known[0] == 0) if has_gaps_alone else float(np.median(known))
 
 
 def _standard(matrix: Array) -> Standard:

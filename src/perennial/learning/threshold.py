@@ -1,4 +1,9 @@
-"""Choose the threshold of a binary task on validation."""
+"""Choose the threshold of a binary task on validation.
+
+`precision_at` and `recall_at` promise: what they ask for is reached by the lower bound of Clopper
+and Pearson (1934), and not by the figure of the validation rows alone, which every second time lies
+above what other rows give. Rows count as independent of each other.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betainc, betaincinv
 from sklearn.metrics import confusion_matrix_at_thresholds
 
 from perennial.params.train import (
@@ -33,18 +39,12 @@ class _Counts:
     negatives: int
 
     @property
-    def precision(self) -> Array:
-        predicted = self.true_positive + self.false_positive
-        return self.true_positive / np.maximum(predicted, 1)
-
-    @property
-    def recall(self) -> Array:
-        return self.true_positive / self.positives
+    def predicted(self) -> Array:
+        return self.true_positive + self.false_positive
 
     @property
     def f1(self) -> Array:
-        predicted = self.true_positive + self.false_positive
-        return 2 * self.true_positive / (predicted + self.positives)
+        return 2 * self.true_positive / (self.predicted + self.positives)
 
     def cost(self, policy: CostThreshold) -> Array:
         return (
@@ -71,18 +71,58 @@ def _best(policy: Threshold, counts: _Counts) -> int:
         return int(np.argmax(counts.f1))
     if isinstance(policy, CostThreshold):
         return int(np.argmin(counts.cost(policy)))
-    if isinstance(policy, RecallThreshold):
-        return int(np.flatnonzero(counts.recall >= policy.value)[0])
-    assert isinstance(policy, PrecisionThreshold)
-    reached = np.flatnonzero(counts.precision >= policy.value)
-    if not len(reached):
-        raise PerennialError(
-            f"no threshold reaches a precision of {policy.value} on validation; "
-            f"the best is {counts.precision.max():.4f}",
-            where="params.yaml: train.threshold",
-            hint="ask for less, or find a better model",
-        )
-    return int(reached[-1])
+    assert isinstance(policy, PrecisionThreshold | RecallThreshold)
+    is_recall = isinstance(policy, RecallThreshold)
+    of = counts.positives if is_recall else counts.predicted
+    failures = of - counts.true_positive
+    find = _sure_recall if is_recall else _sure_precision
+    found = find(policy.value, 1 - policy.confidence, counts.true_positive, failures)
+    if found is not None:
+        return found
+    bounds = betaincinv(np.maximum(counts.true_positive, 1), failures + 1, 1 - policy.confidence)
+    best = float(bounds.max(where=counts.true_positive > 0, initial=0))
+    what = "recall" if is_recall else "precision"
+    raise PerennialError(
+        f"no threshold has a {what} of {policy.value} with {policy.confidence:.4g} confidence on "
+        f"{counts.positives + counts.negatives:,} validation rows, {counts.positives:,} of them "
+        f"positive; the best lower bound is {best:.4f}",
+        where="params.yaml: train.threshold",
+        hint="ask for less, lower train.threshold.confidence, give validation more rows, or find "
+        "a better model",
+    )
+
+
+def _is_sure(value: float, level: float, successes: Array, failures: Array) -> Array:
+    """Whether so many successes, of shape (n,), show a share of at least `value` at a level.
+
+    That is, whether Clopper and Pearson's lower bound reaches it.
+    """
+    chance = betainc(np.maximum(successes, 1), failures + 1, value)
+    return np.asarray((successes > 0) & (chance <= level))
+
+
+def _sure_recall(value: float, level: float, hits: Array, misses: Array) -> int | None:
+    # Recall only grows as the threshold falls, so one test after the other costs nothing: the
+    # first threshold that is wrong to choose is chosen with a chance of `level`.
+    sure = np.flatnonzero(_is_sure(value, level, hits, misses))
+    return int(sure[0]) if len(sure) else None
+
+
+def _sure_precision(value: float, level: float, hits: Array, alarms: Array) -> int | None:
+    """The lowest of several thresholds tested in order, so that all together keep the level.
+
+    Fixed sequences with several starts, at a quarter of the rows, a sixteenth and so on, each
+    going down until it fails (Angelopoulos et al. 2021, "Learn then test"). Every threshold by
+    itself would be tested at no cost, and the lowest chosen by luck.
+    """
+    predicted = hits + alarms
+    least = np.log(level) / np.log(value) if value < 1 else np.inf
+    counts = predicted[-1] / 4.0 ** np.arange(1, 32)
+    starts = np.searchsorted(predicted, counts[counts >= least])
+    sure = _is_sure(value, level / max(len(starts), 1), hits, alarms)
+    failing = np.append(np.flatnonzero(~sure), len(sure))
+    ends = [int(failing[np.searchsorted(failing, start)]) - 1 for start in starts if sure[start]]
+    return max(ends, default=None)
 
 
 def _count(positive: Array, probability: Array) -> _Counts:

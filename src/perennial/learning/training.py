@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from typing import Any, TypeVar
 
 import numpy as np
@@ -13,22 +13,25 @@ from threadpoolctl import threadpool_limits
 from perennial.data.contract import Contract
 from perennial.learning.adversarial import adversarial_columns, at_split_points
 from perennial.learning.baseline import fit_dummy, fit_linear
-from perennial.learning.calibration import fit_calibration
 from perennial.learning.compilation.choice import Chosen, choose_engine
 from perennial.learning.compilation.registry import COMPILERS
+from perennial.learning.deciding import FITS, crossfit
 from perennial.learning.fitting import Rows, fit, validation_scores
 from perennial.learning.parity import Parity, prove_parity
 from perennial.learning.search import Trial
-from perennial.learning.threshold import choose_threshold
+from perennial.model.columns import evenly_spaced
 from perennial.model.compiled import CompiledModel
-from perennial.model.decision import Decision
+from perennial.model.crossfit import Crossfit
 from perennial.model.fitted import Model
 from perennial.params.build import BuildParams
-from perennial.params.train import Train
+from perennial.params.train import PrecisionThreshold, RecallThreshold, Train
 from perennial.runtime.progress import Progress
 
 Array = NDArray[Any]
 T = TypeVar("T")
+
+#: Training rows that stand in for validation where there is none, at most.
+TRAINING_ROWS = 50_000
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Trained:
     parity: Parity
     passed_over: dict[str, str]
     trials: list[Trial]
+    crossfit: Crossfit | None
 
 
 def train_all(
@@ -59,46 +63,52 @@ def train_all(
             return result
 
         rows, width = len(train.target), len(contract.features)
+        validation = judged_on(train, validation, contract, params.train)
         fitted, trials = step(
             f"fitting on {rows:,} rows of {width} features",
             lambda: fit(train, contract, params, threads),
         )
-        model = step("calibration and threshold", lambda: decide(fitted, validation, params.train))
-        linear, dummy = step(
-            "baselines", lambda: _baselines(train, validation, contract, params.train)
+        linear = step(
+            "baseline", lambda: fit_linear(train.columns, train.target, contract, params.train)
+        )
+        model, linear, crossfitted = step(
+            "calibration and threshold",
+            lambda: decide_all(fitted, linear, validation, params.train),
         )
         served = step(
             "compiling, and proving parity",
             lambda: compile_and_prove(model, train, validation, contract, params.train, threads),
         )
-    return Trained(model, served.compiled, linear, dummy, served.parity, served.passed_over, trials)
+    dummy = fit_dummy(train.target, list(contract.classes))
+    parity, passed_over = served.parity, served.passed_over
+    return Trained(model, served.compiled, linear, dummy, parity, passed_over, trials, crossfitted)
 
 
-def decide(model: Model, validation: Rows, params: Train) -> Model:
-    """Choose calibration and threshold on the validation rows."""
-    scores = validation_scores(model, validation)
-    decision = _decision(model.decision, scores, validation.target, params)
-    return Model(model.preprocessing, model.estimator, decision)
+def decide_all(
+    model: Model, linear: CompiledModel, validation: Rows, params: Train
+) -> tuple[Model, CompiledModel, Crossfit | None]:
+    """Choose the calibration and threshold of model and baseline on validation; cross-fit both."""
+    encoded = linear.preprocessing.encode(validation.columns)
+    scores = {"model": validation_scores(model, validation), "linear": linear.scores(encoded)}
+    decisions = {
+        name: FITS[name](model.decision, of_model, validation.target, params)
+        for name, of_model in scores.items()
+    }
+    return (
+        Model(model.preprocessing, model.estimator, decisions["model"]),
+        linear.with_decision(decisions["linear"]),
+        crossfit(scores, model.decision, validation, params),
+    )
 
 
-def _decision(decision: Decision, scores: Array, target: Array, params: Train) -> Decision:
-    if not decision.classes:
-        return decision
-    curves = fit_calibration(params.calibration, scores, target)
-    decision = replace(decision, calibration=curves)
-    if len(decision.classes) > 2:
-        return decision
-    positive = decision.answers(scores)[:, 1]
-    return replace(decision, threshold=choose_threshold(params.threshold, target == 1, positive))
-
-
-def _baselines(
-    train: Rows, validation: Rows, contract: Contract, params: Train
-) -> tuple[CompiledModel, list[float]]:
-    linear = fit_linear(train.columns, train.target, contract, params)
-    scores = linear.scores(linear.preprocessing.encode(validation.columns))
-    decided = linear.with_decision(_decision(linear.decision, scores, validation.target, params))
-    return decided, fit_dummy(train.target, list(contract.classes))
+def judged_on(train: Rows, validation: Rows, contract: Contract, params: Train) -> Rows:
+    """The rows to decide and prove on: validation, or some of train where nothing is chosen."""
+    if len(validation.target):
+        return validation
+    params.refuse_unvalidated(len(contract.classes))
+    rows = evenly_spaced(len(train.target), TRAINING_ROWS)
+    columns = {name: values[rows] for name, values in train.columns.items()}
+    return Rows(columns, train.target[rows], None)
 
 
 def compile_and_prove(
@@ -139,8 +149,11 @@ def trial_rows(
 
 def describe(trained: Trained, params: Train) -> dict[str, Any]:
     """Describe training for `metrics/train.json`, as a JSON value."""
-    preprocessing = trained.compiled.preprocessing
+    preprocessing, policy = trained.compiled.preprocessing, params.threshold
+    is_promised = isinstance(policy, PrecisionThreshold | RecallThreshold)
+    promised = trained.model.decision.threshold is not None and is_promised
     return {
+        **({"promise": policy.model_dump()} if promised else {}),
         "estimator": params.estimator,
         "engine": trained.compiled.engine_name,
         "features": len(preprocessing.types),

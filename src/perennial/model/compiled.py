@@ -70,6 +70,10 @@ class CompiledModel:
 
         A row has the same answer, to the last bit, alone and among others.
         """
+        return self.decision.answers(self.scored(columns))
+
+    def scored(self, columns: Columns) -> Array:
+        """Score raw columns, uncalibrated; see `Engine.scores`."""
         matrix = self.preprocessing.cast(self.preprocessing.encode(columns))
         scores = self.engine.scores(matrix)
         if len(matrix) > 1 and not ENGINES[self.engine_name].is_by_row:
@@ -78,7 +82,7 @@ class CompiledModel:
             scores = np.array(scores)
             for row in np.flatnonzero(self.decision.unsettled(scores)):
                 scores[row] = self.engine.scores(matrix[row : row + 1])[0]
-        return self.decision.answers(scores)
+        return scores
 
     def save(self, folder: Path) -> None:
         """Write the model into a folder that is there."""

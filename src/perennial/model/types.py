@@ -23,33 +23,6 @@ from dataclasses import dataclass
 #: Whole numbers are exact as floats up to here.
 EXACT = 2**53
 
-  =======================  ==============  =============
-Type      Values                   numpy           Arrow
-========  =======================  ==============  =============
-category  texts, few of them       object (str)    string
-text      texts                    object (str)    string
-number    numbers; NaN is missing  float64         double
-integer   whole numbers            float64         int64
-boolean   true and false           float64         bool
-datetime  moments without a zone   datetime64[us]  timestamp[us]
-========  =======================  ==============  =============
-
-A pandas column is `pandas.ArrowDtype` of the Arrow type. In numpy a missing value is None, NaN or
-NaT, and a whole number is exact to 2^53, past that the nearest one of float64; in Arrow and in
-pandas a missing value is null, and a whole number is exact.
-"""
-
-from __future__ import annotations
-
-from dataclasses import dataclass
-
-<<<<<<< HEAD
-#: Whole numbers are exact as floats up to here.
-EXACT = 2**53
-
-_TEXTS = frozenset({"string", "large_string"})
-_WHOLE = frozenset({"int8", "int16", "int32", "int64"})
-=======
 _TEXTS = frozenset({"string", "large_string", "string_view"})
 _NUMBERS = frozenset(
     {*(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)), "float", "double"}

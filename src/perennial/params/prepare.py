@@ -10,6 +10,7 @@ from perennial.params.yamlfile import Closed
 
 Share = Annotated[float, Field(ge=0, le=1)]
 HeldOut = Annotated[float, Field(gt=0, lt=1)]
+Validation = Annotated[float, Field(ge=0, lt=1)]
 CheckCode = Literal["PL001", "PL002", "PL003", "PL004", "PL005", "PC001", "PC002"]
 
 
@@ -20,8 +21,8 @@ class TimeSplit(Closed):
     """Split by time."""
     test: int = Field(1, ge=1)
     """Periods that test."""
-    validation: int = Field(1, ge=1)
-    """Periods before them that validate."""
+    validation: int = Field(1, ge=0)
+    """Periods before them that validate; 0 where nothing is chosen on validation."""
 
 
 class ShareSplit(Closed):
@@ -31,19 +32,32 @@ class ShareSplit(Closed):
     """`id` and `group` hash the column of that role; `random` draws rows."""
     test: HeldOut = 0.2
     """Share of rows that test."""
-    validation: HeldOut = 0.2
-    """Share of rows that validate."""
+    validation: Validation = 0.2
+    """Share of rows that validate; 0 where nothing is chosen on validation."""
     seed: int = Field(0, ge=0)
     """Another seed, another split."""
+    stratify: bool = False
+    """`random` draws the shares from each class of the target, and not from all rows at once."""
 
     @model_validator(mode="after")
-    def _leaves_some_to_train(self) -> ShareSplit:
+    def _consistent(self) -> ShareSplit:
         if self.test + self.validation >= 1:
             raise ValueError("test and validation together leave no rows to train on")
+        if self.stratify and self.method != "random":
+            raise ValueError(f"stratify goes with method random, not {self.method}")
         return self
 
 
-Split = Annotated[TimeSplit | ShareSplit, Field(discriminator="method")]
+class ColumnSplit(Closed):
+    """A column of the table says of each row: train, validation or test."""
+
+    method: Literal["column"]
+    """Split as the table says."""
+    name: str
+    """The column, a category of role ignored; without validation rows nothing is chosen on them."""
+
+
+Split = Annotated[TimeSplit | ShareSplit | ColumnSplit, Field(discriminator="method")]
 
 
 class Checks(Closed):

@@ -7,9 +7,11 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from perennial.params.yamlfile import Closed
+from perennial.runtime.errors import PerennialError
 
 Rate = Annotated[float, Field(gt=0, le=1)]
 Probability = Annotated[float, Field(gt=0, lt=1)]
+Confidence = Annotated[float, Field(ge=0.5, lt=1)]
 
 
 class FixedThreshold(Closed):
@@ -44,21 +46,25 @@ class CostThreshold(Closed):
 
 
 class PrecisionThreshold(Closed):
-    """The lowest threshold that reaches a precision on validation."""
+    """The lowest threshold that surely reaches a precision, as far as validation shows."""
 
     method: Literal["precision_at"]
     """Reach a precision, then recall as much as possible."""
     value: Rate
     """The precision to reach."""
+    confidence: Confidence = 0.95
+    """How surely it is reached, on rows like those of validation."""
 
 
 class RecallThreshold(Closed):
-    """The highest threshold that reaches a recall on validation."""
+    """The highest threshold that surely reaches a recall, as far as validation shows."""
 
     method: Literal["recall_at"]
     """Reach a recall, then be as precise as possible."""
     value: Rate
     """The recall to reach."""
+    confidence: Confidence = 0.95
+    """How surely it is reached, on rows like those of validation."""
 
 
 Threshold = Annotated[
@@ -121,3 +127,23 @@ class Train(Closed):
     regression, relative to the target's spread."""
     adversarial_rows: int = Field(10_000, ge=0)
     """Made-up rows, beside all validation rows, that parity is proved on."""
+
+    def fitted_on_validation(self, classes: int) -> list[str]:
+        """The keys that have something chosen on validation, for a target of so many classes."""
+        fitted = {
+            "train.calibration": classes > 0 and self.calibration != "none",
+            "train.threshold.method": classes == 2 and self.threshold.method != "fixed",
+        }
+        return [key for key, is_fitted in fitted.items() if is_fitted]
+
+    def refuse_unvalidated(self, classes: int) -> None:
+        """Refuse to do without validation rows where something is chosen on them."""
+        fitted = self.fitted_on_validation(classes)
+        if fitted:
+            raise PerennialError(
+                f"there are no validation rows, and {' and '.join(fitted)} "
+                f"{'needs' if len(fitted) == 1 else 'need'} them",
+                where="params.yaml",
+                hint="give validation rows (prepare.split), or set train.calibration to none "
+                "and train.threshold.method to fixed",
+            )

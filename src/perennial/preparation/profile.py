@@ -24,7 +24,8 @@ def label_rates(target: pd.Series, contract: Contract) -> dict[str, float]:
 
 
 def missing_shares(sides: dict[str, pd.DataFrame]) -> dict[str, dict[str, float]]:
-    """Share of rows that lack a column, by column and side; no side is empty or has NaN."""
+    """Share of rows that lack a column, by column and side with rows; no side has NaN."""
+    sides = {side: rows for side, rows in sides.items() if len(rows)}
     names = next(iter(sides.values())).columns
     return {
         name: {side: int(rows[name].isna().sum()) / len(rows) for side, rows in sides.items()}
@@ -40,4 +41,5 @@ def time_ranges(sides: dict[str, pd.DataFrame], contract: Contract) -> dict[str,
     return {
         side: {"first": rows[name].min().isoformat(), "last": rows[name].max().isoformat()}
         for side, rows in sides.items()
+        if len(rows)
     }

@@ -57,7 +57,7 @@ def is_outside(values: pd.Series, column: Column) -> BoolArray:
 
 def is_unlisted(values: pd.Series, column: Column) -> BoolArray:
     """Mark values that are none of the column's categories."""
-    return (values.notna() & ~values.isin(column.categories or [])).to_numpy(dtype=np.bool_)
+    return (values.notna() & ~values.isin(column.labels)).to_numpy(dtype=np.bool_)
 
 
 def is_repeated(values: pd.Series, _: Column) -> BoolArray:
@@ -77,7 +77,7 @@ def _range(column: Column) -> str:
 
 
 def _categories(column: Column) -> str:
-    names = column.categories or []
+    names = column.labels
     return f"{', '.join(names[:8])}{', …' if len(names) > 8 else ''}"
 
 

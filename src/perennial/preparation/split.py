@@ -4,7 +4,8 @@
 data grow: by `id` and `group` a row's side is a function of its key, the seed and the two shares,
 and of nothing else, so no row ever changes sides; and as `test` is cut from one end of the hash's
 range and `validation` from the other, a larger share takes rows from train alone. By `time` rows
-only ever move from test to validation to train. `random` promises nothing when rows are added.
+only ever move from test to validation to train. `random` promises nothing when rows are added, and
+`column` what the table's own column promises.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from perennial.data.contract import CONTRACT, Contract
-from perennial.params.prepare import ShareSplit, Split, TimeSplit
+from perennial.params.prepare import ColumnSplit, ShareSplit, Split, TimeSplit
 from perennial.runtime.errors import PerennialError, listed
 
 BoolArray = npt.NDArray[np.bool_]
@@ -47,7 +48,7 @@ def split(rows: pd.DataFrame, periods: pd.Series, contract: Contract, params: Sp
         )
     validation, test = METHODS[params.method](rows, periods, contract, params)
     sides = Sides(*(np.flatnonzero(side) for side in (~test & ~validation, validation, test)))
-    breaches = side_breaches(rows[contract.target], sides, contract)
+    breaches = side_breaches(rows[contract.target], sides, contract, params)
     if breaches:
         raise PerennialError(
             f"method {params.method} leaves sides that cannot be used:{listed(breaches)}",
@@ -57,23 +58,27 @@ def split(rows: pd.DataFrame, periods: pd.Series, contract: Contract, params: Sp
     return sides
 
 
-def side_breaches(target: pd.Series, sides: Sides, contract: Contract) -> list[str]:
+def side_breaches(target: pd.Series, sides: Sides, contract: Contract, params: Split) -> list[str]:
     """List what keeps the sides from training and evaluating a model, with the remedies.
 
-    Sides that are empty, a target that does not vary, and classes that a side lacks.
+    Sides that are empty and not meant to be, a target that does not vary, and classes that a side
+    lacks.
     """
-    empty = [
-        f"{name} has no rows: raise its share (prepare.split.{name}), or collect more rows"
-        if name != "train"
-        else "train has no rows: lower prepare.split.test and prepare.split.validation"
-        for name, rows in sides._asdict().items()
-        if not len(rows)
-    ]
-    if empty:
-        return empty
-    values = {name: target.iloc[rows] for name, rows in sides._asdict().items()}
+    is_meant = {"validation"} if getattr(params, "validation", 0) == 0 else set()
+    empty = [name for name, rows in sides._asdict().items() if not len(rows)]
+    if set(empty) - is_meant:
+        return [_emptiness(name, params) for name in empty if name not in is_meant]
+    values = {name: target.iloc[rows] for name, rows in sides._asdict().items() if len(rows)}
     breaches = _constant_sides if contract.task == "regression" else _class_breaches
     return list(breaches(values, contract))
+
+
+def _emptiness(name: str, params: Split) -> str:
+    if isinstance(params, ColumnSplit):
+        return f"{name} has no rows: no accepted, labelled row has {params.name}={name}"
+    if name == "train":
+        return "train has no rows: lower prepare.split.test and prepare.split.validation"
+    return f"{name} has no rows: raise its share (prepare.split.{name}), or collect more rows"
 
 
 def positions(keys: pd.Series, seed: int) -> FloatArray:
@@ -138,17 +143,69 @@ def _at_random(
     rows: pd.DataFrame, periods: pd.Series, contract: Contract, params: ShareSplit
 ) -> tuple[BoolArray, BoolArray]:
     # Raw output of a bit generator: numpy promises never to change it.
-    order = np.argsort(np.random.PCG64(params.seed).random_raw(len(rows)), kind="stable")
-    tested, validated = round(len(rows) * params.test), round(len(rows) * params.validation)
+    drawn = np.random.PCG64(params.seed).random_raw(len(rows))
+    strata = np.zeros(len(rows), dtype=np.int64)
+    if params.stratify:
+        if contract.task == "regression":
+            raise PerennialError(
+                "stratify is by class, and the target of a regression has none",
+                where="prepare.split",
+                hint="take out prepare.split.stratify",
+            )
+        strata = rows[contract.target].factorize()[0]
+    order = np.lexsort((drawn, strata))
+    sizes = np.bincount(strata)
     rank = np.empty(len(rows), dtype=np.int64)
-    rank[order] = np.arange(len(rows))
+    rank[order] = np.arange(len(rows)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    tested = np.rint(sizes * params.test)[strata]
     test = rank < tested
-    return ~test & (rank < tested + validated), test
+    return ~test & (rank < tested + np.rint(sizes * params.validation)[strata]), test
+
+
+def _by_column(
+    rows: pd.DataFrame, periods: pd.Series, contract: Contract, params: ColumnSplit
+) -> tuple[BoolArray, BoolArray]:
+    sides = rows[params.name].astype("object").where(rows[params.name].notna(), None)
+    others = sides[~sides.isin(Sides._fields)]
+    if len(others):
+        counts = others.map(lambda value: "missing" if value is None else repr(value))
+        raise PerennialError(
+            f"column {params.name} says {', '.join(Sides._fields)}; it does not in "
+            f"{len(others):,} rows:"
+            + listed(f"{value}: {count:,}" for value, count in counts.value_counts().items()),
+            where="prepare.split",
+            hint="correct the column, or choose another prepare.split.method",
+        )
+    return (sides == "validation").to_numpy(), (sides == "test").to_numpy()
+
+
+def check_column(contract: Contract, name: str) -> None:
+    """Refuse a split column that is not there, is no text, or that the model would see."""
+    column = contract.columns.get(name)
+    if column is None:
+        problem = f"no column {name}"
+    elif column.role in {"feature", "target"}:
+        problem = f"column {name} is the {column.role}, and no model may see who tests it"
+    elif column.type not in {"category", "text"}:
+        problem = f"column {name} is of type {column.type}, and has to hold texts"
+    else:
+        return
+    raise PerennialError(
+        problem,
+        where=str(CONTRACT),
+        hint=f"{name}: {{type: category, role: ignored}}, or another prepare.split.name",
+    )
 
 
 #: How each method chooses the rows that validate and those that test; the rest train.
 METHODS: dict[str, Callable[[pd.DataFrame, pd.Series, Contract, Any], tuple[BoolArray, BoolArray]]]
-METHODS = {"time": _by_time, "id": _by_key, "group": _by_key, "random": _at_random}
+METHODS = {
+    "time": _by_time,
+    "id": _by_key,
+    "group": _by_key,
+    "random": _at_random,
+    "column": _by_column,
+}
 
 
 def _role_column(role: str, method: str, contract: Contract) -> str:

@@ -6,7 +6,7 @@ Why so: docs/decisions.md#d30
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +17,19 @@ from perennial.data import parquet
 from perennial.data.contract import Contract, read_contract
 from perennial.data.target import answer_columns, key_columns
 from perennial.evaluation.answering import Models, Side, answered
+from perennial.evaluation.crossfitted import crossfitted
 from perennial.evaluation.figures import (
     all_metrics,
     card_figures,
     importance_figures,
+    is_beaten,
     slice_figures,
 )
 from perennial.evaluation.importance import Importance
 from perennial.evaluation.plots import PLOTS, importance_columns, plots
-from perennial.evaluation.scoring import METRICS, primary_metric
+from perennial.evaluation.scoring import METRICS, Sample, primary_metric
 from perennial.model import compiled as compiled_model
+from perennial.model import crossfit
 from perennial.model.decision import Decision
 from perennial.params import paths
 from perennial.params.build import read_params
@@ -41,14 +44,19 @@ METRIC_FILES = (
     paths.CARD_METRICS,
 )
 
+NO_VALIDATION = "no figures: the split leaves no validation rows, for nothing is chosen on them"
+
 
 def main() -> None:
     """Score test and validation, and publish scores, metrics, slices and plots."""
     build, contract, models = read_params(), read_contract(), read_models()
     params, method = build.evaluate, build.prepare.split.method
     tables = {path.stem: parquet.read(path) for path in (paths.TEST, paths.VALIDATION)}
-    sides = {name: answered(table, contract, method, models) for name, table in tables.items()}
-    test = sides["test"]
+    test = answered(tables["test"], contract, method, models)
+    sides = {
+        "test": test,
+        "validation": validated(tables["validation"], contract, method, models),
+    }
     primary = primary_metric(METRICS[contract.task], contract.task, params)
     metrics = all_metrics(sides, params)
     importances = importance_figures(models.model, test, params, primary)
@@ -61,12 +69,47 @@ def main() -> None:
             jsonfile.write(path, report, decimals=jsonfile.DECIMALS)
         write_plots(folder, test, contract, importances)
     # Not the test rows' figure: every experiment prints this line.
-    (figure,) = (row for row in metrics["validation"]["detail"] if row["metric"] == primary.name)
+    validation, rows = metrics["validation"], tables["validation"].num_rows
     print(
-        f"evaluate: {primary.name} {figure['value']:.4f} ({figure['low']:.4f} to "
-        f"{figure['high']:.4f}) on {tables['validation'].num_rows:,} validation rows; "
+        f"evaluate: {headline(validation, primary.name, rows)}; "
         f"{tables['test'].num_rows:,} test rows scored"
     )
+    for remark in remarks(validation, primary.name):
+        print(f"evaluate: {remark}")
+
+
+def headline(figures: dict[str, Any], primary: str, rows: int) -> str:
+    """The primary metric on the validation rows."""
+    if not rows:
+        return "no validation rows"
+    (row,) = (row for row in figures["detail"] if row["metric"] == primary)
+    interval = f"({row['low']:.4f} to {row['high']:.4f})"
+    return f"{primary} {row['value']:.4f} {interval} on {rows:,} validation rows"
+
+
+def remarks(figures: dict[str, Any], primary: str) -> Iterator[str]:
+    """What has to be known of validation figures before one chooses by them."""
+    yield from (note for note in figures.get("notes", ()) if not note.startswith("cross-fitted"))
+    for row in figures["detail"]:
+        if row["metric"] == primary and is_beaten(row):
+            yield (
+                f"{primary} is no better than a constant answer's, {row['dummy']:.4f}: the model "
+                "is worth nothing on these rows"
+            )
+
+
+def validated(table: pa.Table, contract: Contract, method: str, models: Models) -> Side:
+    """The validation rows with answers that can be judged, or with the reason that there is none.
+
+    `train` leaves a file of cross-fitted decisions where it has fitted something on these rows.
+    """
+    if not table.num_rows:
+        return Side(contract.task, {}, Sample(np.zeros(0), None), {}, {}, note=NO_VALIDATION)
+    side = answered(table, contract, method, models)
+    file = paths.BASELINE / crossfit.FILE
+    if not file.exists():
+        return side
+    return crossfitted(side, models, crossfit.Crossfit.from_json(jsonfile.read(file)))
 
 
 def read_models() -> Models:
@@ -88,6 +131,11 @@ def scored_table(table: pa.Table, side: Side, contract: Contract, decision: Deci
     if contract.classes:
         values += list(answers.T[1:] if contract.task == "binary" else answers.T)
     table = table.select(key_columns(contract))
+    if contract.answers != list(contract.classes):
+        # The truth in the type of the answers, so that the two can be compared.
+        truth = pa.array([contract.answers[code] for code in side.sample.target])
+        place = table.column_names.index(contract.target)
+        table = table.set_column(place, contract.target, truth)
     for name, column in zip(answer_columns(contract).values(), values, strict=True):
         table = table.append_column(name, pa.array(column))
     return table

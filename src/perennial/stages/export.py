@@ -185,8 +185,8 @@ def distributions(facts: Facts) -> dict[str, Any]:
     types = _open_types(facts.contract)
     names = answer_columns(facts.contract)
     kinds = {
-        answer: "number" if facts.scored.schema.field(name).type == pa.float64() else "category"
-        for answer, name in names.items()
+        answer: "category" if answer == "prediction" and facts.contract.classes else "number"
+        for answer in names
     }
     return {
         "columns": {name: distribution(facts.test[name], kind) for name, kind in types.items()},

@@ -13,13 +13,13 @@ from perennial.data import parquet
 from perennial.data.contract import CONTRACT, Contract, read_contract
 from perennial.params import paths
 from perennial.params.build import read_params
-from perennial.params.prepare import Prepare
+from perennial.params.prepare import ColumnSplit, Prepare
 from perennial.preparation.cautions import cautions
 from perennial.preparation.leakage.checks import Result, refuse_findings, run_checks
 from perennial.preparation.leakage.definition import Sample
 from perennial.preparation.profile import label_rates, missing_shares, time_ranges
 from perennial.preparation.rules import BoolArray
-from perennial.preparation.split import split
+from perennial.preparation.split import check_column, split
 from perennial.preparation.validation import (
     Validation,
     limit_breaches,
@@ -49,11 +49,16 @@ class Raw(NamedTuple):
 def main() -> None:
     """Read raw periods, and write the sides, the quarantine and their figures."""
     contract = read_contract()
-    params = read_params().prepare
+    build = read_params()
+    params = build.prepare
+    if isinstance(params.split, ColumnSplit):
+        check_column(contract, params.split.name)
     raw = read_raw(contract)
     validation = validate(raw.rows, contract)
     refuse_breaches(raw, validation, contract, params.max_reject_share)
     sides = take_sides(raw, validation, contract, params)
+    if sides["validation"].empty:
+        build.train.refuse_unvalidated(len(contract.classes))
     quarantine = take_quarantine(raw, validation)
     periods = raw.periods.cat.categories.tolist()
     last = periods[raw.periods[validation.accepted].cat.codes.max()]
@@ -121,6 +126,8 @@ def take_sides(
 ) -> dict[str, pd.DataFrame]:
     """Split the accepted rows: sides in raw order, without ignored columns and NaN."""
     names = {*contract.of_role("id"), *contract.of_role("group"), contract.target}
+    if isinstance(params.split, ColumnSplit):
+        names.add(params.split.name)
     sides = split(
         _rows(raw.rows[sorted(names)], validation.accepted),
         raw.periods[validation.accepted],
@@ -157,7 +164,9 @@ def summary(
             **{name: len(rows) for name, rows in sides.items()},
         },
         "labels": {
-            name: label_rates(rows[contract.target], contract) for name, rows in sides.items()
+            name: label_rates(rows[contract.target], contract)
+            for name, rows in sides.items()
+            if len(rows)
         },
         "rejects": validation.rejects,
         "missing": missing_shares(sides),
@@ -182,6 +191,9 @@ def report(
         f"{rejected:,} rejected, {unlabelled:,} unlabelled"
     )
     for name, rows in sides.items():
+        if rows.empty:
+            yield f"{name}: no rows, and nothing may be chosen on them"
+            continue
         rates = label_rates(rows[contract.target], contract)
         yield f"{name}: {len(rows):,} rows, {contract.target} {_rates(rates, contract)}"
     yield _counts(results)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from typing import Any
 
+from perennial.evaluation.figures import is_beaten
 from perennial.params.paths import BUNDLE, TEST_METRICS
 from perennial.runtime import jsonfile
 
@@ -27,6 +28,10 @@ def _figures(metrics: dict[str, Any]) -> Iterator[str]:
             f"  {row['metric']:<{width}}  {row['value']:.4f}  "
             f"({row['low']:.4f} to {row['high']:.4f}), a linear model {linear}"
         )
+
+    beaten = [row["metric"] for row in rows if is_beaten(row)]
+    if beaten:
+        yield f"  No better than a constant answer in: {', '.join(beaten)}"
 
 
 def _next() -> list[str]:

@@ -6,6 +6,7 @@ Why so: docs/decisions.md#d15
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from perennial.data.target import target_of
 from perennial.learning import pickling
 from perennial.learning.fitting import Rows
 from perennial.learning.training import Trained, describe, train_all
+from perennial.model import crossfit
 from perennial.model.columns import from_arrow
 from perennial.model.preprocessing import Tfidf
 from perennial.params import paths
@@ -36,22 +38,35 @@ OUTPUTS = (
 def main() -> None:
     """Read the prepared rows, train, and publish the models."""
     params, contract = read_params(), read_contract()
-    train = rows_of(parquet.read(paths.TRAIN), contract)
-    validation = rows_of(parquet.read(paths.VALIDATION), contract)
+    method = params.prepare.split.method
+    train, validation = (
+        rows_of(parquet.read(path), contract, method) for path in (paths.TRAIN, paths.VALIDATION)
+    )
     trained = train_all(train, validation, contract, params, threads=thread_count())
     with publishing_all(*OUTPUTS) as partial:
         write(trained, params.train, *partial)
     print(summary(trained, params.train, len(train.target)))
 
 
-def rows_of(table: pa.Table, contract: Contract) -> Rows:
-    """Turn prepared rows into numpy columns, the target, and groups as numbers."""
+def rows_of(table: pa.Table, contract: Contract, method: str = "random") -> Rows:
+    """Turn prepared rows into numpy columns, the target, and groups as numbers.
+
+    `method` is of `prepare.split`: by time, rows of one day belong together, and always those of
+    one group; where both do, the coarser of them counts.
+    """
     types = {name: contract.columns[name].type for name in contract.features}
-    group = contract.only("group")
-    groups = None
+    group, time = contract.only("group"), contract.only("time")
+    blocks: dict[str, Any] = {}
     if group is not None:
-        _, groups = np.unique(np.array(table.column(group).to_pylist(), str), return_inverse=True)
-    return Rows(from_arrow(table, types), target_of(table, contract), groups)
+        names = np.array(table.column(group).to_pylist(), str)
+        blocks["groups"] = np.unique(names, return_inverse=True)[1]
+    groups = blocks.get("groups")
+    if time is not None and method == "time":
+        moments = from_arrow(table, {time: "datetime"})[time]
+        blocks["days"] = moments.astype("datetime64[D]").astype(np.int64)
+    unit = min(blocks, key=lambda name: len(np.unique(blocks[name])), default="rows")
+    columns, target = from_arrow(table, types), target_of(table, contract)
+    return Rows(columns, target, groups, blocks.get(unit), unit)
 
 
 def write(
@@ -63,6 +78,8 @@ def write(
         folder.mkdir()
         model.save(folder)
     jsonfile.write(baseline / "dummy.json", trained.dummy)
+    if trained.crossfit is not None:
+        jsonfile.write(baseline / crossfit.FILE, trained.crossfit.to_json())
     jsonfile.write(report, describe(trained, params), decimals=jsonfile.DECIMALS)
 
 

@@ -52,7 +52,7 @@ CHECKS: tuple[LeakageCheck, ...] = (
         "training rows from the future of held-out rows",
         "split by time; if it is, name the periods so that their names sort in time order",
         find_future,
-        warns_under=frozenset({"random", "id", "group"}),
+        warns_under=frozenset({"random", "id", "group", "column"}),
     ),
     LeakageCheck(
         "PC001",

@@ -26,8 +26,9 @@ class Sample:
 
     @property
     def held_out(self) -> dict[str, pd.DataFrame]:
-        """The sides that train never sees, by name."""
-        return {"validation": self.validation, "test": self.test}
+        """The sides that train never sees, by name, but for a validation without rows."""
+        sides = {"validation": self.validation, "test": self.test}
+        return {name: rows for name, rows in sides.items() if len(rows)}
 
 
 @dataclass(frozen=True)

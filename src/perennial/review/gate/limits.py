@@ -92,7 +92,8 @@ def judge_labels(case: Case) -> Answer:
         # A regression's labels have a spread beside their mean.
         if case.contract.classes or name == "mean"
     }
-    empty = [side for side in SIDES if side not in labels]
+    # Validation has no rows where nothing is chosen on it.
+    empty = [side for side in SIDES if side not in labels and side != "validation"]
     breaches = [f"{side} has no row" for side in empty] + outside(rates, allowed)
     return _ranged(breaches, rates, allowed)
 
