@@ -44,6 +44,10 @@ class Gate(Closed):
     planned_looks: int = Field(10, ge=1)
     """Models that one test set is to judge: half of alpha is spent on them, and then a fresh
     holdout is due."""
+    rare_share: float | None = Field(None, gt=0, le=0.5)
+    """The least share of days or groups (0.05 by default) or rows (0.01) that a loss of the margin
+    is taken to sit in: one in fewer of them can slip through. The rarer, the more of them a pass
+    needs."""
     slice_min_rows: int = Field(500, ge=2)
     """Smaller slices are not judged."""
     max_calibration_error: float | None = Field(None, ge=0, le=1)
