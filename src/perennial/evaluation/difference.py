@@ -27,6 +27,9 @@ from perennial.evaluation.metrics.definition import Definition, Metric, Scorer, 
 #: A metric without a value on more of the resamples has no interval.
 MAX_UNDEFINED_SHARE = 0.05
 
+#: Smaller than this share of the metric a difference is none: sums in another order differ so.
+TIE = 1e-10
+
 #: A chance of 2 to this power, negated, is the least that a sign test is taken at.
 LEAST_CHANCE = 40
 
@@ -169,8 +172,14 @@ class Pair:
         blocks = self.blocks(codes)
         few_blocks = np.sqrt(blocks / (blocks - 1))
         error = float(np.hypot(np.nanstd(drawn, ddof=1) * few_blocks, np.sqrt(self._hidden())))
-        widest = self.metric.high - self.metric.low
-        return contrast(value, error, blocks, confidence=confidence, widest=widest)
+        least = TIE * max(map(abs, self._values()))
+        return contrast(
+            value if abs(value) > least else 0.0,
+            error if error > least else 0.0,
+            blocks,
+            confidence=confidence,
+            widest=self.metric.high - self.metric.low,
+        )
 
 
 def merged(

@@ -5,7 +5,7 @@ Why so: docs/decisions.md#d43
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from perennial.review.gate.case import Case, NoFigure
 from perennial.review.paired.evidence import Evidence, SliceDifference, holm, lacking
 from perennial.review.report.wording import signed
 from perennial.runtime.checks import Answer, CouldNotTell, Explained, Failure, NotApplicable, Pass
+from perennial.runtime.errors import PerennialError
 
 #: What `gate.margin` is for a metric between 0 and 1.
 MARGIN = 0.01
@@ -27,11 +28,23 @@ RARE_BLOCKS = 0.05
 #: Degrees of freedom of the sample that would be needed: with fewer, t is a little larger.
 LARGE = 100
 
-_UNCHANGED = NotApplicable("the bundle is the champion's own")
+
+def _incomparable(case: Case) -> NotApplicable | None:
+    """Why there is no champion to be compared with: it is the same, or answers another question."""
+    if case.other_question:
+        return _first_of_question(case)
+    return NotApplicable("the bundle is the champion's own") if case.is_unchanged else None
+
+
+def _first_of_question(case: Case) -> NotApplicable:
+    other = case.other_question.replace("in the base", "in the champion")
+    return NotApplicable(f"the first model of its question: {other}")
 
 
 def judge_change(case: Case) -> Answer:
     """Whether the bundle is another one than the champion's."""
+    if case.other_question:
+        return _first_of_question(case)
     if not case.is_unchanged:
         return Pass("the bundle is not the champion's")
     same = "the bundle is the champion's own, byte for byte"
@@ -41,10 +54,23 @@ def judge_change(case: Case) -> Answer:
 
 
 def judge_champion(case: Case) -> Answer:
-    """Whether the primary metric is at most the margin worse than the champion's."""
-    if case.is_unchanged:
-        return _UNCHANGED
-    evidence = case.evidence
+    """Whether the primary metric is at most the margin worse than the champion's, and an anchor's.
+
+    The anchor is the former champion that the head loses most against, or the first, by policy.
+    """
+    nothing = _incomparable(case)
+    if nothing is not None:
+        return nothing
+    answer = _judged(case, case.evidence)
+    for other in _beside_former(case):
+        answer = _stricter(answer, other)
+    if case.lost:
+        lost = f"{case.lost} former champions are in no cache or remote, and were not asked"
+        answer = type(answer)(f"{answer.reason}; {lost}", answer.figures)
+    return answer
+
+
+def _judged(case: Case, evidence: Evidence) -> Explained:
     margin = margin_of(evidence.primary, case.policy.margin)
     if margin is None:
         return CouldNotTell(f"the policy names no gate.margin, which {evidence.primary.name} needs")
@@ -57,6 +83,31 @@ def judge_champion(case: Case) -> Answer:
     if gain is None:
         return CouldNotTell(lack or f"{name} has no worse side")
     return weighed(gain, name, margin, level=case.level, alpha=case.policy.alpha)
+
+
+def _beside_former(case: Case) -> Iterator[Explained]:
+    """The answer beside the former champion that the head loses most against, if there is any."""
+    answers = []
+    for former in case.former:
+        try:
+            answer = _judged(case, case.evidence_beside(former))
+        # Another question, a bundle that asks for other features, no row that it has not learnt.
+        except PerennialError:
+            continue
+        if "gain" in answer.figures:
+            answers.append((answer.figures["gain"], former, answer))
+    if answers:
+        _, former, answer = min(answers, key=lambda item: item[0])
+        figures = {"anchor": former.name, **answer.figures}
+        yield type(answer)(f"beside {former.name}, {answer.reason}", figures)
+
+
+def _stricter(answer: Explained, other: Explained) -> Explained:
+    """The answer of two that both have to pass."""
+    order = (Failure, CouldNotTell, Pass)
+    first = min(answer, other, key=lambda one: order.index(type(one)))
+    figures = {**answer.figures, "beside_anchor": other.figures}
+    return type(first)(f"{answer.reason}; {other.reason}", figures)
 
 
 @dataclass(frozen=True)
@@ -171,8 +222,9 @@ def weighed(gain: Gain, name: str, margin: float, *, level: float, alpha: float)
 
 def judge_slices(case: Case) -> Answer:
     """Whether no slice is significantly worse than the champion's."""
-    if case.is_unchanged:
-        return _UNCHANGED
+    nothing = _incomparable(case)
+    if nothing is not None:
+        return nothing
     if not case.params.evaluate.slices:
         return NotApplicable("evaluate.slices names no column")
     slices = [item for item in case.evidence.slices if item.rows >= case.policy.slice_min_rows]
