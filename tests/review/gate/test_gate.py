@@ -31,7 +31,7 @@ REPORT = "metrics/gate.json"
  SIZE) = RULES  # fmt: skip
 POLICY = """
 compare: {resamples: 100, min_positives: 5, min_blocks: 2}
-gate: {floors: {roc_auc: 0.6}, margin: 0.05, slice_min_rows: 60, rare_share: 0.2}
+gate: {floors: {roc_auc: 0.4}, margin: 0.05, slice_min_rows: 60, rare_share: 0.2}
 """
 
 
@@ -133,6 +133,35 @@ class TestRules:
         let_be = Case(same.head, same.champion, same.policy, same.looks, allow_unchanged=True)
         assert answer_of(CHANGE, let_be).status == "not applicable"
         assert answer_of(CHANGE, case(main, loser)).status == "pass"
+
+    def test_a_champion_of_another_question_makes_the_head_the_first_of_its_own(
+        self, main: Project, mine: Project, tmp_path: Path
+    ) -> None:
+        other = main.copy(tmp_path / "other")
+        other.edit("data/contract.yaml", "positive: malignant", "positive: benign")
+        first = case(mine, other, floors={"roc_auc": 0.4})
+        for rule in (CHANGE, CHAMPION, SLICES):
+            answer = answer_of(rule, first)
+            assert answer.status == "not applicable"
+            assert "the first model of its question: the classes are" in answer.reason
+        assert answer_of(LIMITS, first).status == "pass"
+
+    def test_a_former_champion_that_was_better_is_an_anchor(
+        self, main: Project, loser: Project
+    ) -> None:
+        """Beside the champion of the day the head is no worse: it is that champion."""
+        sound = case(loser, loser)
+        former = Revision("first", None, main.root, {})
+        anchored = replace(sound, former=(former,))
+        vars(anchored)["is_unchanged"] = False
+        answer = answer_of(CHAMPION, anchored)
+        assert answer.status == "finding"
+        assert "; beside first, gain in roc_auc -0." in answer.reason
+        assert answer.figures["beside_anchor"]["anchor"] == "first"
+        better = replace(case(main, loser), former=(Revision("old", None, loser.root, {}),))
+        assert answer_of(CHAMPION, better).status == "pass"
+        lost = replace(case(main, loser), lost=2)
+        assert "2 former champions are in no cache or remote" in answer_of(CHAMPION, lost).reason
 
     def test_too_few_days_could_not_tell(self, mine: Project, loser: Project) -> None:
         mine.edit("params.yaml", "min_blocks: 2", "min_blocks: 1000")
