@@ -177,7 +177,7 @@ def gain_of(evidence: Evidence, margin: float, rare: float | None) -> Gain | Non
     if is_of_rows and (primary.low, primary.high) == (0.0, 1.0):
         # A row can lose 1 at most, so that a loss of the margin needs as large a share of them.
         share = max(share, margin)
-    return Gain(gain.value, gain.standard_error, gain.blocks - 1, min(share, 0.5), evidence.unit)
+    return Gain(gain.value, gain.standard_error, gain.blocks - 1, min(share, 1.0), evidence.unit)
 
 
 def weighed(gain: Gain, name: str, margin: float, *, level: float, alpha: float) -> Explained:

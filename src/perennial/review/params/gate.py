@@ -49,10 +49,10 @@ class Gate(Closed):
     anchor: Anchor = "best"
     """The former champion that a model may lose no more than the margin against, either: the best
     so far on these rows, the first, or none."""
-    rare_share: float | None = Field(None, gt=0, le=0.5)
+    rare_share: float | None = Field(None, gt=0, le=1)
     """The least share of days or groups (0.05 by default) or rows (0.01) that a loss of the margin
     is taken to sit in: one in fewer of them can slip through. The rarer, the more of them a pass
-    needs."""
+    needs; with 1, a loss is taken to be the same everywhere, and few suffice."""
     slice_min_rows: int = Field(500, ge=2)
     """Smaller slices are not judged."""
     max_calibration_error: float | None = Field(None, ge=0, le=1)
