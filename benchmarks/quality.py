@@ -28,6 +28,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from perennial.data.contract import Contract, read_contract
 from perennial.evaluation.bootstrap import Estimate, estimate, estimate_difference
+from perennial.evaluation.difference import Contrast
 from perennial.evaluation.metrics.binary import BinaryScores
 from perennial.evaluation.scoring import blocks_of
 
@@ -138,7 +139,7 @@ def logistic_regression(texts: list[Any]) -> Any:
 
 def estimate_all(
     answers: dict[str, Array], test: pd.DataFrame, contract: Contract
-) -> dict[str, tuple[Estimate, Estimate | None]]:
+) -> dict[str, tuple[Estimate, Contrast | None]]:
     """Each model's metric, and how much higher ours is, both with their intervals."""
     (time_column,) = contract.of_role("time")
     days = blocks_of("time", test[time_column].to_numpy(), None)
@@ -151,14 +152,14 @@ def estimate_all(
             estimate(scorer, days, only=[METRIC])[METRIC],
             None
             if name == OURS
-            else estimate_difference(scorers[OURS], scorer, days, only=[METRIC])[METRIC],
+            else estimate_difference(scorers[OURS], scorer, days, only=[METRIC]).found[METRIC],
         )
         for name, scorer in scorers.items()
     }
 
 
 def report(
-    estimates: dict[str, tuple[Estimate, Estimate | None]], test: pd.DataFrame, md: bool
+    estimates: dict[str, tuple[Estimate, Contrast | None]], test: pd.DataFrame, md: bool
 ) -> str:
     head = ["Model", METRIC, "95% interval", "Ours is higher by", "95% interval"]
     rows = [
@@ -176,7 +177,7 @@ def report(
     return markdown(head, rows, notes) if md else plain(head, rows, notes)
 
 
-def interval(estimate: Estimate) -> str:
+def interval(estimate: Estimate | Contrast) -> str:
     return f"{estimate.low:.4f} to {estimate.high:.4f}"
 
 

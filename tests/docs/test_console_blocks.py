@@ -35,8 +35,13 @@ collect: {period: day, until: "2013-01-10"}
 prepare: {split: {test: 4, validation: 2}}
 train: {params: {max_iter: 20}, adversarial_rows: 200}
 evaluate: {resamples: 100, slices: [origin], importance: {rows: 100, repeats: 2}}
-compare: {resamples: 100, exchanges: 100, refits: 0, min_blocks: 4}
-gate: {floors: {roc_auc: 0.55}, ceilings: {log_loss: 0.9}, margin: 0.3, max_calibration_error: 0.5}
+compare: {resamples: 100, refits: 0, min_blocks: 2}
+gate:
+  floors: {roc_auc: 0.55}
+  ceilings: {log_loss: 0.9}
+  margin: 0.3
+  rare_share: 1
+  max_calibration_error: 0.5
 """
 
 _BLOCK = re.compile(

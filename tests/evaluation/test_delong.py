@@ -46,9 +46,10 @@ def by_double_sums(target: Array, models: list[Array], day: Array) -> tuple[list
         return sum(v - area for i, v in components.items() if day[i] == cluster)
 
     def covariance(r: int, s: int) -> float:
-        with_up = len({day[i] for i in ups})
-        with_down = len({day[j] for j in downs})
-        count = len(clusters)
+        # Where they say the number of clusters, the effective one: sizes differ.
+        with_up = effective(day[ups])
+        with_down = effective(day[downs])
+        count = effective(day)
         tens = [[total(v10[k], c, areas[k]) for c in clusters] for k in (r, s)]
         ones = [[total(v01[k], c, areas[k]) for c in clusters] for k in (r, s)]
         s10 = with_up / ((with_up - 1) * m) * float(np.dot(*tens))
@@ -58,6 +59,11 @@ def by_double_sums(target: Array, models: list[Array], day: Array) -> tuple[list
         return s10 / m + s01 / n + (s11 + s11_turned) / (m * n)
 
     return areas, covariance(0, 0) + covariance(1, 1) - 2 * covariance(0, 1)
+
+
+def effective(day: Array) -> float:
+    _, sizes = np.unique(day, return_counts=True)
+    return float(sizes.sum() ** 2 / (sizes**2).sum())
 
 
 @pytest.mark.parametrize("seed", range(6))
@@ -82,14 +88,17 @@ def test_the_areas_are_scikit_learns(seed: int) -> None:
     np.testing.assert_allclose(turned.p_value, result.p_value, rtol=1e-9)
 
 
-def test_interval_and_p_value_are_students_with_blocks_less_one_degrees_of_freedom() -> None:
+def test_interval_and_p_value_are_students_by_the_blocks_that_hold_the_rarer_class() -> None:
     target, head, base, day = sample(3)
     result = area_difference(target, head, base, day, confidence=0.9)
-    reach = student(7).ppf(0.95) * result.standard_error
+    freedom = effective(day[target]) - 1
+    assert 4 < freedom < 7
+    assert result.blocks == pytest.approx(freedom + 1)
+    reach = student(freedom).ppf(0.95) * result.standard_error
     np.testing.assert_allclose(
         [result.low, result.high], [result.value - reach, result.value + reach]
     )
-    p_value = 2 * student(7).sf(abs(result.value) / result.standard_error)
+    p_value = 2 * student(freedom).sf(abs(result.value) / result.standard_error)
     np.testing.assert_allclose(result.p_value, p_value)
     assert (result.p_value < 0.1) == (result.low > 0 or result.high < 0)
 
@@ -119,7 +128,7 @@ def test_whole_days_that_repeat_their_rows_add_no_evidence() -> None:
     ("change", "message"),
     [
         ({"target": np.zeros(90, bool)}, "0 of 90 rows are positive"),
-        ({"blocks": np.zeros(90, int)}, "positives stand in one block alone"),
+        ({"blocks": np.zeros(90, int)}, "positives stand in 1.0 effective blocks"),
     ],
 )
 def test_too_poor_a_sample_is_refused(change: dict[str, Array], message: str) -> None:

@@ -13,6 +13,7 @@ from perennial.evaluation.scoring import (
     Sample,
     blocks_of,
     default_primary,
+    dependence_of,
     judge,
     primary_metric,
     scorer_of,
@@ -69,8 +70,32 @@ class TestBlocks:
         assert result.tolist() == [1, 0, 1]
 
     @pytest.mark.parametrize("method", ["id", "random"])
+    def test_groups_count_under_every_split(self, method: str) -> None:
+        result = dependence_of(method, self.TIMES, self.GROUPS, "day", "person")
+        assert result.codes is not None
+        assert (result.codes.tolist(), result.unit) == ([1, 0, 1], "groups of person")
+
+    @pytest.mark.parametrize("method", ["id", "random"])
     def test_else_each_row_stands_for_itself(self, method: str) -> None:
-        assert blocks_of(method, self.TIMES, self.GROUPS) is None
+        assert blocks_of(method, self.TIMES, None) is None
+        assert dependence_of(method, self.TIMES, None).unit == "rows"
+
+    def test_days_that_hold_whole_groups_are_enough(self) -> None:
+        within = dependence_of("time", self.TIMES, np.array(["a", "b", "c"]), "day", "person")
+        assert (within.unit, within.crossed) == ("days of day", None)
+        around = dependence_of("time", self.TIMES, np.array(["a", "a", "a"]), "day", "person")
+        assert (around.unit, around.crossed) == ("groups of person", None)
+
+    def test_days_and_groups_that_cross_are_both_kept(self) -> None:
+        result = dependence_of("time", self.TIMES, self.GROUPS, "day", "person")
+        assert result.unit == "days of day, crossed by groups of person"
+        assert [way.tolist() for way in result.ways if way is not None] == [
+            [0, 0, 1], [1, 0, 1], [1, 0, 2]
+        ]  # fmt: skip
+
+    def test_a_row_without_a_group_is_one_of_its_own(self) -> None:
+        groups = np.array(["a", None, None, "a"], dtype=object)
+        assert dependence_of("random", None, groups).codes.tolist() == [0, 1, 2, 0]  # type: ignore[union-attr]
 
     @pytest.mark.parametrize("method", ["time", "group"])
     def test_or_where_there_is_no_such_column(self, method: str) -> None:

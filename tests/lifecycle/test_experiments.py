@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from conftest import Project
 
 ROOT = Path(__file__).parents[2]
-EASY = "\ncompare: {min_blocks: 2, min_positives: 1, resamples: 100, exchanges: 100, refits: 0}\n"
+EASY = "\ncompare: {min_blocks: 2, min_positives: 1, resamples: 100, refits: 0}\n"
 
 
 @pytest.fixture(scope="module")

@@ -45,10 +45,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import stdtrit
 
+from perennial.evaluation.difference import MAX_UNDEFINED_SHARE, Differences, Pair
 from perennial.evaluation.metrics.columns import FloatArray, IntArray, SampleError, block_codes
 from perennial.evaluation.metrics.definition import Metric, MetricError, Scorer, evaluate, select
-
-MAX_UNDEFINED_SHARE = 0.05
 
 # Weights held at once: few enough to stay in a CPU's cache, or nearly. Changes no result.
 CHUNK_SIZE = 250_000
@@ -114,11 +113,11 @@ def estimate_difference(
     confidence: float = 0.95,
     seed: int = 0,
     only: Collection[str] | None = None,
-) -> dict[str, Estimate]:
+) -> Differences:
     """How much higher `head` scores than `base` on the same rows, by metric: head - base.
 
     Both are judged on the same draws, so what makes a day hard for both cancels. The sign says
-    nothing of better or worse: see `Metric.direction`.
+    nothing of better or worse: see `Metric.direction` and `Differences.nearer`.
     """
     if head.rows != base.rows or head.metrics != base.metrics:
         raise ValueError(
@@ -126,19 +125,19 @@ def estimate_difference(
             f"{base.rows} rows against {head.rows}"
         )
     design = _design(head.rows, blocks, resamples, confidence, seed)
-    of_head, of_base = evaluate(head, only=only), evaluate(base, only=only)
-    drawn_head, drawn_base = _replicates((head, base), design, of_head)
-    _refuse_undefined(head, drawn_head, of_head)
-    _refuse_undefined(base, drawn_base, of_base)
-    return {
-        metric.name: _interval(
-            _difference(metric),
-            of_head[metric.name] - of_base[metric.name],
-            drawn_head[metric.name] - drawn_base[metric.name],
-            design,
-        )
-        for metric in select(head.metrics, only)
-    }
+    wanted = select(head.definitions, only)
+    drawn = _replicates((head, base), design, [metric.name for metric in wanted])
+    result = Differences({}, {}, {})
+    for metric in wanted:
+        pair = Pair(metric, head, base, drawn[0][metric.name], drawn[1][metric.name])
+        lack = pair.lack(design.codes)
+        if lack:
+            result.lacking[metric.name] = lack
+            continue
+        result.found[metric.name] = pair.contrast(design.codes, confidence)
+        if metric.direction == "zero":
+            result.nearer[metric.name] = pair.nearer(design.codes, confidence)
+    return result
 
 
 def resample_counts(groups: int, resamples: int, seed: int) -> IntArray:
@@ -243,12 +242,6 @@ def _interval(metric: Metric, value: float, drawn: FloatArray, design: _Design) 
 def _student_quantile(freedom: int, confidence: float) -> float:
     # To 12 digits: a CPU's own exp or log may differ in the sixteenth.
     return float(f"{stdtrit(freedom, (1 + confidence) / 2):.12g}")
-
-
-def _difference(metric: Metric) -> Metric:
-    """The range of a difference of two values of a metric."""
-    width = metric.high - metric.low
-    return Metric(metric.name, metric.direction, -width, width)
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -9,13 +9,14 @@ variance.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtr, stdtrit
 from scipy.stats import rankdata
 
+from perennial.evaluation.blocks import effective_blocks
+from perennial.evaluation.difference import LEAST_BLOCKS, Contrast, contrast
 from perennial.evaluation.metrics.columns import (
     BoolArray,
     FloatArray,
@@ -29,20 +30,11 @@ from perennial.evaluation.metrics.columns import (
 
 
 @dataclass(frozen=True, slots=True)
-class AreaDifference:
+class AreaDifference(Contrast):
     """Two ROC areas on the same rows, and how sure their difference is."""
 
     head: float
     base: float
-    value: float
-    """head - base."""
-    low: float
-    high: float
-    """The confidence interval of the difference: value ± t(clusters - 1) * standard error."""
-    standard_error: float
-    """Of the difference."""
-    p_value: float
-    """Two-sided; 1 where the two models rank every pair alike."""
 
 
 def area_difference(
@@ -56,7 +48,8 @@ def area_difference(
     """Compare the ROC areas of two models that scored the same rows, on any scale.
 
     Rows with one number in `blocks` (rows,) make a cluster; None makes each row its own. Without
-    a positive or a negative, or with but one cluster of either, it is a `SampleError`.
+    a positive or a negative, or with fewer than two effective clusters of either, it is a
+    `SampleError`.
 
     Examples
     --------
@@ -74,8 +67,26 @@ def area_difference(
     scores = [_checked(name, column, truth) for name, column in (("head", head), ("base", base))]
     components = [_components(truth, column) for column in scores]
     areas = [float(positive.mean()) for positive, _ in components]
-    variance = _variance_of_difference(truth, components, areas, codes)
-    return _difference(areas, variance, int(codes.max()), confidence)
+    blocks_of_side = [_effective(codes, side, name) for side, name in
+                      ((truth, "positives"), (~truth, "negatives"))]  # fmt: skip
+    variance = _variance_of_difference(truth, components, areas, codes, blocks_of_side)
+    # The mixed term may be negative and, with few clusters, larger than the two squares.
+    error = float(np.sqrt(max(variance, 0.0)))
+    gap = areas[0] - areas[1]
+    rarer = blocks_of_side[0 if 2 * np.count_nonzero(truth) <= len(truth) else 1]
+    found = contrast(gap, error, rarer, confidence=confidence, widest=1.0)
+    return AreaDifference(**asdict(found), head=areas[0], base=areas[1])
+
+
+def _effective(codes: IntArray, is_side: BoolArray, name: str) -> float:
+    blocks = effective_blocks(codes, np.where(is_side, 1.0, 0.0))
+    if blocks < LEAST_BLOCKS:
+        raise SampleError(
+            f"{name} stand in {blocks:.1f} effective blocks",
+            where="blocks",
+            hint="compare on a longer period, or use finer blocks",
+        )
+    return blocks
 
 
 def _checked(name: str, values: npt.ArrayLike, truth: BoolArray) -> FloatArray:
@@ -109,49 +120,21 @@ def _variance_of_difference(
     components: list[tuple[FloatArray, FloatArray]],
     areas: list[float],
     codes: IntArray,
+    blocks_of_side: list[float],
 ) -> float:
     (head, base), gap = components, areas[0] - areas[1]
     clusters = int(codes.max()) + 1
     # The components of a difference are the differences of the components: one variance, and no
     # cancellation of nearly equal covariances.
-    sums = []
-    for part, is_side in ((0, truth), (1, ~truth)):
-        of_side = codes[is_side]
-        centred = head[part] - base[part] - gap
-        totals = np.bincount(of_side, centred, clusters) / len(of_side)
-        count = len(np.unique(of_side))
-        if count < 2:
-            raise SampleError(
-                f"{('positives', 'negatives')[part]} stand in one block alone",
-                where="blocks",
-                hint="compare on a longer period, or use finer blocks",
-            )
-        sums.append((totals, count))
-    (positive, with_positive), (negative, with_negative) = sums
+    positive, negative = (
+        np.bincount(codes[is_side], head[part] - base[part] - gap, clusters)
+        / np.count_nonzero(is_side)
+        for part, is_side in ((0, truth), (1, ~truth))
+    )
+    with_positive, with_negative = blocks_of_side
+    both = effective_blocks(codes)
     return float(
         with_positive / (with_positive - 1) * (positive @ positive)
         + with_negative / (with_negative - 1) * (negative @ negative)
-        + 2 * clusters / (clusters - 1) * (positive @ negative)
-    )
-
-
-def _difference(
-    areas: list[float], variance: float, freedom: int, confidence: float
-) -> AreaDifference:
-    value = areas[0] - areas[1]
-    # The mixed term may be negative and, with few clusters, larger than the two squares.
-    error = float(np.sqrt(max(variance, 0.0)))
-    reach = float(stdtrit(freedom, (1 + confidence) / 2)) * error
-    if error > 0:
-        p_value = float(2 * stdtr(freedom, -abs(value) / error))
-    else:
-        p_value = 1.0 if value == 0 else 0.0
-    return AreaDifference(
-        head=areas[0],
-        base=areas[1],
-        value=value,
-        low=max(-1.0, value - reach),
-        high=min(1.0, value + reach),
-        standard_error=error,
-        p_value=p_value,
+        + 2 * both / (both - 1) * (positive @ negative)
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from perennial.data.contract import Contract, Task
 from perennial.data.target import target_of
+from perennial.evaluation.blocks import Blocks, blocks_by, combined
 from perennial.evaluation.bootstrap import Estimate, estimate
 from perennial.evaluation.metrics import binary, multiclass, regression
-from perennial.evaluation.metrics.definition import Definition, Metric, Scorer
+from perennial.evaluation.metrics.definition import Definition, Metric, Scorer, select
 from perennial.model.columns import from_arrow
 from perennial.params.evaluate import Evaluate
 from perennial.runtime.errors import PerennialError
@@ -35,10 +36,20 @@ class Sample:
     """Class codes or values, shape (rows,)."""
     blocks: Array | None
     """Rows with one number are drawn together; None where rows are independent."""
+    crossed: Array | None = None
+    """A second way in which rows depend on each other, across the first."""
+    unit: str = "rows"
+    """What the blocks are, for people."""
+
+    @property
+    def dependence(self) -> Blocks:
+        """How the rows depend on each other."""
+        return Blocks(self.blocks, self.crossed, self.unit)
 
     def part(self, rows: Array) -> Sample:
         """The sample of some rows alone."""
-        return Sample(self.target[rows], None if self.blocks is None else self.blocks[rows])
+        part = self.dependence.part(rows)
+        return Sample(self.target[rows], part.codes, part.crossed, part.unit)
 
 
 def scorer_of(task: Task, target: Array, answers: Array, threshold: float | None) -> Scorer:
@@ -58,13 +69,32 @@ def judge(
     scorer: Scorer, sample: Sample, params: Evaluate, *, only: list[str] | None = None
 ) -> dict[str, Estimate]:
     """Metrics with intervals, all or `only` some, by `bootstrap.estimate`."""
-    return estimate(
-        scorer,
-        sample.blocks,
-        resamples=params.resamples,
-        confidence=params.confidence,
-        seed=params.seed,
-        only=only,
+    first, *others = (
+        estimate(
+            scorer,
+            blocks,
+            resamples=params.resamples,
+            confidence=params.confidence,
+            seed=params.seed,
+            only=only,
+        )
+        for blocks in sample.dependence.ways
+    )
+    return {
+        metric.name: _widened(metric, first[metric.name], [other[metric.name] for other in others])
+        for metric in select(scorer.metrics, first)
+    }
+
+
+def _widened(metric: Metric, item: Estimate, others: list[Estimate]) -> Estimate:
+    """An interval as wide as two crossed ways of dependence ask for."""
+    if not others or not item.standard_error:
+        return item
+    error = combined((item.standard_error, *(other.standard_error for other in others)))
+    by = error / item.standard_error
+    low, high = (item.value + by * (end - item.value) for end in (item.low, item.high))
+    return replace(
+        item, low=max(metric.low, low), high=min(metric.high, high), standard_error=error
     )
 
 
@@ -88,17 +118,31 @@ def primary_metric(metrics: tuple[Metric, ...], task: Task, params: Evaluate) ->
 
 
 def sample_of(table: Any, contract: Contract, method: str) -> Sample:
-    """Truth and blocks of prepared rows, by `prepare.split.method`."""
+    """Truth and blocks of prepared rows, by `prepare.split.method` and the contract's roles."""
     time, group = contract.only("time"), contract.only("group")
     times = from_arrow(table, {time: "datetime"})[time] if time else None
-    groups = np.array(table.column(group).to_pylist(), dtype=str) if group else None
-    return Sample(target_of(table, contract), blocks_of(method, times, groups))
+    groups = np.array(table.column(group).to_pylist(), dtype=object) if group else None
+    found = dependence_of(method, times, groups, time or "", group or "")
+    return Sample(target_of(table, contract), found.codes, found.crossed, found.unit)
 
 
 def blocks_of(method: str, times: Array | None, groups: Array | None) -> Array | None:
-    """The day of each row for a split by time, its group for a split by group, else None."""
+    """The number of each row's block, the coarsest that is known; None where rows are alone."""
+    return dependence_of(method, times, groups).codes
+
+
+def dependence_of(
+    method: str, times: Array | None, groups: Array | None, time: str = "time", group: str = "group"
+) -> Blocks:
+    """The days of a split by time, and under every split the groups that the contract knows.
+
+    A row without a group is a group of its own.
+    """
+    ways = {}
     if method == "time" and times is not None:
-        return times.astype("datetime64[D]").astype(np.int64)
-    if method == "group" and groups is not None:
-        return np.unique(groups, return_inverse=True)[1].astype(np.int64)
-    return None
+        ways[f"days of {time}"] = times.astype("datetime64[D]").astype(np.int64)
+    if groups is not None:
+        known = np.array([value is not None for value in groups])
+        codes = np.unique(groups.astype(str), return_inverse=True)[1].astype(np.int64)
+        ways[f"groups of {group}"] = np.where(known, codes, len(codes) + np.arange(len(codes)))
+    return blocks_by(ways)

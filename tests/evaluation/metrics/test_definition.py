@@ -115,31 +115,20 @@ def absolute(scores: RegressionScores) -> FloatArray:
     return np.abs(scores.error_)
 
 
-def predictions(scores: RegressionScores) -> FloatArray:
-    return scores.prediction
-
-
 def largest(draw: Draw[RegressionScores]) -> FloatArray:
     return np.full(len(draw.counts), np.abs(draw.scorer.error_).max())
 
 
-PIECES: dict[str, object] = {"values": largest, "exchanged": predictions}
-
-
-@pytest.mark.parametrize("piece", PIECES)
-def test_a_metric_without_one_of_its_pieces_cannot_be_defined(piece: str) -> None:
+def test_a_metric_without_its_values_cannot_be_defined() -> None:
     """So the module that forgets it cannot be imported."""
-    assert Definition("largest", "down", *LOSS, **PIECES).name == "largest"  # type: ignore[arg-type]
-    rest = {name: value for name, value in PIECES.items() if name != piece}
-    with pytest.raises(TypeError, match=f"'{piece}'"):
-        Definition("largest", "down", *LOSS, **rest)  # type: ignore[arg-type]
+    assert Definition("largest", "down", *LOSS, values=largest).name == "largest"
+    with pytest.raises(TypeError, match="'values'"):
+        Definition("largest", "down", *LOSS)  # type: ignore[call-arg]
 
 
 def test_names_of_a_task_differ_and_one_metric_is_primary() -> None:
     one, other = (
-        Definition(
-            name, "down", *LOSS, values=largest, exchanged=predictions, is_primary=is_primary
-        )
+        Definition(name, "down", *LOSS, values=largest, is_primary=is_primary)
         for name, is_primary in (("one", True), ("other", False))
     )
     assert registered(one, other) == (one, other)
@@ -163,10 +152,8 @@ def test_only_what_the_metrics_wanted_need_is_computed() -> None:
 
     class Noted(RegressionScores):
         definitions = registered(
-            Definition(
-                "a", "down", *LOSS, values=noted("a"), exchanged=predictions, is_primary=True
-            ),
-            Definition("b", "down", *LOSS, values=noted("b"), exchanged=predictions),
+            Definition("a", "down", *LOSS, values=noted("a"), is_primary=True),
+            Definition("b", "down", *LOSS, values=noted("b")),
         )  # type: ignore[assignment]
 
     evaluate_counts = Noted(scores.target, scores.prediction).over(np.arange(3), ["b"])

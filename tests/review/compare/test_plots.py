@@ -56,7 +56,7 @@ def report_of(folder: Path, target: str, truth: Any, base: Any, head: Any) -> Re
         alike=0,
         same_bundle=False,
     )
-    evidence = gather(answers, Compare(resamples=100, exchanges=100))
+    evidence = gather(answers, Compare(resamples=100))
     sides = [Revision(name, 40 * "a", folder, {}) for name in ("main", "feature")]
     nothing = DataChange([], [], [], [], [], [])
     models = Models(answers, evidence, Spread([], 0.0, "none"))

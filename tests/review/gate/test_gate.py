@@ -30,14 +30,14 @@ REPORT = "metrics/gate.json"
 (FILES, METRICS, DATA_FIGURES, CHANGE, LIMITS, CHAMPION, SLICES, CALIBRATION, LABELS, REJECTS,
  SIZE) = RULES  # fmt: skip
 POLICY = """
-compare: {resamples: 100, exchanges: 100, min_positives: 20}
-gate: {floors: {roc_auc: 0.6}, margin: 0.05, slice_min_rows: 60}
+compare: {resamples: 100, min_positives: 5, min_blocks: 2}
+gate: {floors: {roc_auc: 0.4}, margin: 0.05, slice_min_rows: 60, rare_share: 0.2}
 """
 
 
 @pytest.fixture(scope="module")
 def main(cancer: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A good model on main, and on the branch `loser` one that has learnt next to nothing."""
+    """A good model on main, and on the branch `loser` one that has learnt nothing."""
     project = cancer.copy(tmp_path_factory.mktemp("gate") / "project")
     with (project.root / "params.yaml").open("a") as file:
         file.write(POLICY)
@@ -45,7 +45,7 @@ def main(cancer: Project, tmp_path_factory: pytest.TempPathFactory) -> Project:
     project.dvc("repro")
     project.commit("a good model")
     project.git("checkout", "--quiet", "-b", "loser")
-    project.edit("params.yaml", "max_iter: 15", "max_iter: 1, max_leaf_nodes: 2")
+    project.edit("params.yaml", "max_iter: 15", "max_iter: 1, min_samples_leaf: 9999")
     project.dvc("repro")
     project.commit("a poor model")
     return project
@@ -72,7 +72,7 @@ def case(head: Project, champion: Project, **policy: Any) -> Case:
         Revision(name, None, project.root, {})
         for name, project in (("head", head), ("champion", champion))
     )
-    return Case(head_files, champion_files, Gate(margin=0.05, **policy), Looks(1))
+    return Case(head_files, champion_files, Gate(margin=0.05, rare_share=0.2, **policy), Looks(1))
 
 
 def answer_of(rule: Rule, of: Case) -> Explained:
@@ -134,8 +134,37 @@ class TestRules:
         assert answer_of(CHANGE, let_be).status == "not applicable"
         assert answer_of(CHANGE, case(main, loser)).status == "pass"
 
+    def test_a_champion_of_another_question_makes_the_head_the_first_of_its_own(
+        self, main: Project, mine: Project, tmp_path: Path
+    ) -> None:
+        other = main.copy(tmp_path / "other")
+        other.edit("data/contract.yaml", "positive: malignant", "positive: benign")
+        first = case(mine, other, floors={"roc_auc": 0.4})
+        for rule in (CHANGE, CHAMPION, SLICES):
+            answer = answer_of(rule, first)
+            assert answer.status == "not applicable"
+            assert "the first model of its question: the classes are" in answer.reason
+        assert answer_of(LIMITS, first).status == "pass"
+
+    def test_a_former_champion_that_was_better_is_an_anchor(
+        self, main: Project, loser: Project
+    ) -> None:
+        """Beside the champion of the day the head is no worse: it is that champion."""
+        sound = case(loser, loser)
+        former = Revision("first", None, main.root, {})
+        anchored = replace(sound, former=(former,))
+        vars(anchored)["is_unchanged"] = False
+        answer = answer_of(CHAMPION, anchored)
+        assert answer.status == "finding"
+        assert "; beside first, gain in roc_auc -0." in answer.reason
+        assert answer.figures["beside_anchor"]["anchor"] == "first"
+        better = replace(case(main, loser), former=(Revision("old", None, loser.root, {}),))
+        assert answer_of(CHAMPION, better).status == "pass"
+        lost = replace(case(main, loser), lost=2)
+        assert "2 former champions are in no cache or remote" in answer_of(CHAMPION, lost).reason
+
     def test_too_few_days_could_not_tell(self, mine: Project, loser: Project) -> None:
-        mine.edit("params.yaml", "min_positives: 20", "min_positives: 20, min_blocks: 1000")
+        mine.edit("params.yaml", "min_blocks: 2", "min_blocks: 1000")
         answer = answer_of(CHAMPION, case(mine, loser))
         assert answer.status == "could not tell"
         assert "fewer than compare.min_blocks" in answer.reason
@@ -407,11 +436,11 @@ class TestCommand:
     def test_other_parameters_that_decide_are_reported(self, mine: Project, gate: Ask) -> None:
         mine.git("tag", "cancer#prod#1", "loser")
         mine.edit("params.yaml", "name: cancer", "name: cancer2")
-        mine.edit("params.yaml", "min_positives: 20", "min_positives: 2")
+        mine.edit("params.yaml", "min_positives: 5", "min_positives: 2")
         mine.edit("params.yaml", "slices: [clinic]", "slices: []")
         _, output, _ = gate("--allow-unchanged")
         assert 'export.name: "cancer" before, "cancer2" now' in output
-        assert "compare.min_positives: 20 before, 2 now" in output
+        assert "compare.min_positives: 5 before, 2 now" in output
         assert 'evaluate.slices: ["clinic"] before, [] now' in output
 
     def test_a_worn_test_set_asks_for_fresh_rows(self, mine: Project, gate: Ask) -> None:

@@ -177,6 +177,24 @@ class TestHistory:
         repository.git("branch", "--quiet", "-D", "loser")
         assert looks(repository) == Looks(2)
 
+    def test_models_of_another_question_do_not_count(self, repository: Project) -> None:
+        test = rows(repository, "a")
+        record(repository, "of y", test)
+        repository.edit("data/contract.yaml", "y: {type: boolean, role: target}",
+                        "y: {type: boolean}\n  z: {type: number, role: target}")  # fmt: skip
+        record(repository, "of z", test)
+        assert looks(repository) == Looks(1)
+        record(repository, "another of z", test)
+        assert looks(repository) == Looks(2)
+
+    def test_a_contract_that_cannot_be_read_hides_no_look(self, repository: Project) -> None:
+        test = rows(repository, "a")
+        repository.write("data/contract.yaml", "version: 0\n")
+        record(repository, "of old", test)
+        repository.write("data/contract.yaml", CONTRACT)
+        record(repository, "this", test)
+        assert looks(repository) == Looks(2)
+
     def test_a_history_that_is_cut_off_is_no_history(
         self, repository: Project, tmp_path: Path
     ) -> None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 import numpy as np
 from scipy.stats import false_discovery_control, ttest_1samp
 
-from perennial.review.paired.evidence import SliceDifference, adjusted, mean_difference
+from perennial.evaluation.blocks import Blocks
+from perennial.review.paired.evidence import SliceDifference, adjusted, holm, mean_difference
 
 
 def test_many_slices_are_adjusted_as_benjamini_and_hochberg_do() -> None:
@@ -22,18 +25,34 @@ def test_many_slices_are_adjusted_as_benjamini_and_hochberg_do() -> None:
 
 def test_a_mean_over_rows_is_students_test() -> None:
     losses = np.random.default_rng(1).normal(0.2, size=40)
-    mean, p_value = mean_difference(losses, None)
-    np.testing.assert_allclose([mean, p_value], [losses.mean(), ttest_1samp(losses, 0).pvalue])
+    told = mean_difference(losses, Blocks())
+    expected = ttest_1samp(losses, 0)
+    np.testing.assert_allclose([told.value, told.p_value], [losses.mean(), expected.pvalue])
+    np.testing.assert_allclose([told.low, told.high], expected.confidence_interval())
 
 
 def test_rows_of_one_block_count_once() -> None:
     losses, blocks = np.random.default_rng(2).normal(0.2, size=40), np.arange(40)
-    many = mean_difference(np.repeat(losses, 50), np.repeat(blocks, 50))
-    np.testing.assert_allclose(
-        np.array(many, float), np.array(mean_difference(losses, None), float)
-    )
+    many = mean_difference(np.repeat(losses, 50), Blocks(np.repeat(blocks, 50)))
+    once = mean_difference(losses, Blocks())
+    np.testing.assert_allclose(astuple(many), astuple(once))
 
 
-def test_without_two_blocks_or_any_difference_nothing_is_claimed() -> None:
-    assert mean_difference(np.ones(5), np.zeros(5, int)) == (None, None)
-    assert mean_difference(np.zeros(5), None) == (0.0, 1.0)
+def test_one_huge_day_is_not_twenty() -> None:
+    day = np.repeat(np.arange(20), [600, *[21] * 19])
+    told = mean_difference(np.random.default_rng(3).normal(size=999), Blocks(day))
+    assert 2 < told.blocks < 3
+
+
+def test_holms_p_values() -> None:
+    """The step-down procedure, written out: stop at the first that is kept."""
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        p_values = list(rng.uniform(size=8) ** 3)
+        rejected, order = set(), np.argsort(p_values)
+        for step, place in enumerate(order):
+            if p_values[place] > 0.05 / (8 - step):
+                break
+            rejected.add(int(place))
+        assert {place for place, p in enumerate(holm(p_values)) if p <= 0.05} == rejected
+    assert holm([]) == []

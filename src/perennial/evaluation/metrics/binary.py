@@ -64,10 +64,6 @@ class BinaryScores(Scorer):
         """The scorer of other rows, at the same threshold."""
         return BinaryScores(target, answers, self.threshold)
 
-    def pooled(self, target: npt.NDArray[Any], answers: FloatArray) -> BinaryScores:
-        """The scorer of exchanged answers; those to a threshold are 0 and 1: see `decisions`."""
-        return BinaryScores(target, answers, 0.5)
-
     @cached_property
     def ranking(self) -> Ranking:
         """The rows from the highest probability down."""
@@ -143,6 +139,19 @@ def f1(draw: Draw[BinaryScores]) -> FloatArray:
     return ratio(2 * _hits(draw), _predicted(draw) + draw.shared(_tally).positive_total)
 
 
+def hidden_of_precision(scores: BinaryScores) -> float:
+    """What the variance of 15 right of 15 lacks: that of Agresti and Coull 1998, less its own.
+
+    Two models' precision is of different rows, so that nothing else varies where one is flawless.
+    The American Statistician 52.
+    """
+    rows, hits = scores.predicted, scores.hits
+    if rows < 2:
+        return 0.0
+    share, safe = hits / rows, (hits + 2) / (rows + 4)
+    return max(0.0, safe * (1 - safe) / (rows + 4) - share * (1 - share) / (rows - 1))
+
+
 def _hits(draw: Draw[BinaryScores]) -> IntArray:
     return draw.shared(_tally).positives[:, draw.scorer.hits]
 
@@ -167,25 +176,24 @@ def _ordered_excess(scores: BinaryScores, blocks: IntArray) -> FloatArray:
     return np.asarray((scores.target - scores.probability)[scores.ranking.order_])
 
 
-def probabilities(scores: BinaryScores) -> FloatArray:
-    """Exchanged for metrics of the probability itself."""
-    return scores.probability
+def rarer(scores: BinaryScores) -> FloatArray:
+    """Rows of the rarer class: of the pairs that are ranked there are no more than it allows."""
+    return np.where(scores.target == (2 * scores.positives <= scores.rows), 1.0, 0.0)
 
 
-def ranks(scores: BinaryScores) -> FloatArray:
-    """Exchanged for metrics of the ranking alone: two models' scales of scores do not mix.
-
-    From 0 to 1, ties sharing their mean rank.
-    """
-    # scipy.stats takes half a second to import, and only the comparison of two models ranks.
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(scores.probability) / scores.rows)
+def positive(scores: BinaryScores) -> FloatArray:
+    """Rows that are positive."""
+    return np.where(scores.target, 1.0, 0.0)
 
 
-def decisions(scores: BinaryScores) -> FloatArray:
-    """Exchanged for metrics of what is predicted: each model has a threshold of its own."""
+def predicted_positive(scores: BinaryScores) -> FloatArray:
+    """Rows that are predicted positive."""
     return np.where(scores.probability >= scores.threshold, 1.0, 0.0)
+
+
+def positive_or_predicted(scores: BinaryScores) -> FloatArray:
+    """Rows that are positive, or predicted so."""
+    return np.maximum(positive(scores), predicted_positive(scores))
 
 
 def _both_classes(scores: BinaryScores) -> str:
@@ -247,7 +255,7 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         "up",
         *SHARE,
         values=roc_auc,
-        exchanged=ranks,
+        counts=rarer,
         needs=_both_classes,
         is_primary=True,
     ),
@@ -256,21 +264,16 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         "up",
         *SHARE,
         values=average_precision,
-        exchanged=ranks,
+        counts=positive,
         needs=_some_positives,
     ),
-    Definition(
-        "log_loss", "down", *LOSS, values=Average("log_loss", surprise), exchanged=probabilities
-    ),
-    Definition(
-        "brier", "down", *SHARE, values=Average("brier", squared_distance), exchanged=probabilities
-    ),
+    Definition("log_loss", "down", *LOSS, values=Average("log_loss", surprise)),
+    Definition("brier", "down", *SHARE, values=Average("brier", squared_distance)),
     Definition(
         "calibration_error",
         "down",
         *SHARE,
         values=calibration_error,
-        exchanged=probabilities,
         # So that the table of `dvc metrics show` fits a terminal.
         is_headline=False,
     ),
@@ -279,10 +282,11 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         "up",
         *SHARE,
         values=precision,
-        exchanged=decisions,
+        counts=predicted_positive,
+        hidden=hidden_of_precision,
         needs=_some_predicted,
         hint=f"lower the threshold, {LARGER_SAMPLE}",
     ),
-    Definition("recall", "up", *SHARE, values=recall, exchanged=decisions, needs=_some_positives),
-    Definition("f1", "up", *SHARE, values=f1, exchanged=decisions, needs=_some_of_either),
+    Definition("recall", "up", *SHARE, values=recall, counts=positive, needs=_some_positives),
+    Definition("f1", "up", *SHARE, values=f1, counts=positive_or_predicted, needs=_some_of_either),
 )

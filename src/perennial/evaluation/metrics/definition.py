@@ -4,8 +4,8 @@ A *scorer* holds the answers of one model to one sample. It computes its metrics
 whole-number weights (how often each block of rows was drawn), so a bootstrap of a thousand
 resamples sorts once and never branches on the task.
 
-All that is known of a metric stands in its `Definition`. Bootstrap, exchange test, reports and
-the comparison of slices read it from there: to add a metric, write the function of its values
+All that is known of a metric stands in its `Definition`. Bootstrap, reports and the comparison of
+slices read it from there: to add a metric, write the function of its values
 and its entry in `METRICS` of `binary`, `multiclass` or `regression`, and the value that
 scikit-learn gives in the test of that module.
 """
@@ -62,15 +62,26 @@ def any_row(scorer: Scorer) -> str:
     return "it needs a row that counts"
 
 
+def every_row(scorer: Scorer) -> FloatArray:
+    """Each row counts alike."""
+    return np.ones(scorer.rows)
+
+
+def nothing(scorer: Scorer) -> float:
+    """Resamples show all that there is."""
+    return 0.0
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition(Metric, Generic[S]):
     """A metric, and all that anything else needs to know of it."""
 
     values: Callable[[Draw[S]], FloatArray]
     """Values (resamples,) under a draw; an `Average` where the metric follows from a mean."""
-    exchanged: Callable[[S], FloatArray]
-    """The part of a model's answers that the exchange test swaps between two models: on a scale
-    that both share, and from which the metric can be computed by the same scorer."""
+    counts: Callable[[S], FloatArray] = every_row
+    """How much each row (rows,) counts as evidence: for recall, 1 a positive and 0 another row."""
+    hidden: Callable[[S], float] = nothing
+    """The variance that resamples of this sample cannot show, for what they have in common."""
     needs: Callable[[S], str] = any_row
     """What the metric needs, and what the sample has instead."""
     hint: str = LARGER_SAMPLE
@@ -149,10 +160,6 @@ class Scorer(ABC):
     def replaced(self, target: npt.NDArray[Any], answers: FloatArray) -> Self:
         """The scorer of other rows, by the same rule of decision."""
 
-    def pooled(self, target: npt.NDArray[Any], answers: FloatArray) -> Self:
-        """The scorer of two models' exchanged answers."""
-        return self.replaced(target, answers)
-
     @property
     def metrics(self) -> tuple[Metric, ...]:
         """What reports know of these."""
@@ -230,11 +237,7 @@ class Draw(Generic[S]):
     @property
     def rows(self) -> FloatArray:
         """The number of rows drawn, shape (resamples,)."""
-        return self.total(_ones)
-
-
-def _ones(scorer: Scorer) -> FloatArray:
-    return np.ones(scorer.rows)
+        return self.total(every_row)
 
 
 def evaluate(

@@ -153,9 +153,10 @@ class ClassCounter:
         return down_to[:, 1:] - down_to[:, :-1]
 
 
-def probabilities(scores: MulticlassScores) -> FloatArray:
-    """Exchanged for every metric: both models' probabilities are on one scale."""
-    return scores.probability
+def rarest(scores: MulticlassScores) -> FloatArray:
+    """Rows of the rarest class that occurs: metrics that count classes alike hang on it."""
+    sizes = np.bincount(scores.target, minlength=scores.classes)
+    return np.where(scores.target == np.where(sizes, sizes, scores.rows + 1).argmin(), 1.0, 0.0)
 
 
 def _every_class(scores: MulticlassScores) -> str:
@@ -209,7 +210,6 @@ METRICS: tuple[Definition[MulticlassScores], ...] = registered(
         "up",
         *SHARE,
         values=Average("accuracy", is_right),
-        exchanged=probabilities,
         hint=HINT,
     ),
     Definition(
@@ -217,7 +217,7 @@ METRICS: tuple[Definition[MulticlassScores], ...] = registered(
         "up",
         *SHARE,
         values=balanced_accuracy,
-        exchanged=probabilities,
+        counts=rarest,
         needs=_every_class,
         hint=HINT,
     ),
@@ -226,7 +226,7 @@ METRICS: tuple[Definition[MulticlassScores], ...] = registered(
         "up",
         *SHARE,
         values=f1_macro,
-        exchanged=probabilities,
+        counts=rarest,
         needs=_every_class_somehow,
         hint=HINT,
     ),
@@ -235,7 +235,6 @@ METRICS: tuple[Definition[MulticlassScores], ...] = registered(
         "down",
         *LOSS,
         values=Average("log_loss", surprise),
-        exchanged=probabilities,
         hint=HINT,
         is_primary=True,
     ),
@@ -244,7 +243,7 @@ METRICS: tuple[Definition[MulticlassScores], ...] = registered(
         "up",
         *SHARE,
         values=roc_auc,
-        exchanged=probabilities,
+        counts=rarest,
         needs=_every_class,
         hint=HINT,
     ),

@@ -137,11 +137,6 @@ def _first_above(drawn: IntArray, rank: IntArray) -> IntArray:
     return np.array(places, dtype=np.int64)
 
 
-def predictions(scores: RegressionScores) -> FloatArray:
-    """Exchanged for every metric: both models answer in the target's unit."""
-    return scores.prediction
-
-
 def _some_variation(scores: RegressionScores) -> str:
     low, high = scores.target.min(), scores.target.max()
     return f"it needs a target that varies, and it lies between {low:g} and {high:g}"
@@ -161,20 +156,15 @@ def regression_columns(
 
 
 METRICS: tuple[Definition[RegressionScores], ...] = registered(
-    Definition("mae", "down", *LOSS, values=Average("mae", absolute_error), exchanged=predictions),
+    Definition("mae", "down", *LOSS, values=Average("mae", absolute_error)),
     Definition(
         "rmse",
         "down",
         *LOSS,
         values=Average("mse", squared_error, np.sqrt),
-        exchanged=predictions,
         is_primary=True,
     ),
-    Definition("r2", "up", -np.inf, 1.0, values=r2, exchanged=predictions, needs=_some_variation),
-    Definition(
-        "median_absolute_error", "down", *LOSS, values=median_absolute_error, exchanged=predictions
-    ),
-    Definition(
-        "bias", "zero", -np.inf, np.inf, values=Average("bias", error), exchanged=predictions
-    ),
+    Definition("r2", "up", -np.inf, 1.0, values=r2, needs=_some_variation),
+    Definition("median_absolute_error", "down", *LOSS, values=median_absolute_error),
+    Definition("bias", "zero", -np.inf, np.inf, values=Average("bias", error)),
 )

@@ -11,6 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from perennial.data.contract import read_contract
 from perennial.evaluation.metrics.columns import SampleError
 from perennial.params.build import read_params
 from perennial.review.compare.data_change import data_change
@@ -19,12 +20,13 @@ from perennial.review.compare.recipe_change import RecipeChange, recipe_change
 from perennial.review.compare.report import Models, Report, to_document, to_json
 from perennial.review.compare.seeds import Spread, seed_spread
 from perennial.review.compare.verdict import Verdict, judge
-from perennial.review.paired.answers import Incomparable, ask_both
+from perennial.review.paired.answers import Incomparable, ask_both, refuse_other_question
 from perennial.review.paired.evidence import gather
 from perennial.review.params.compare import compare_params
 from perennial.review.report.document import print_text, to_html, to_markdown
 from perennial.review.report.drawing import HINT, can_draw, refuse_without_drawing, to_svg, write
 from perennial.review.revision.fetch import revision_at
+from perennial.review.revision.question import asks_otherwise
 from perennial.review.revision.revision import Absent, Revision, default_base, working_tree
 from perennial.runtime.errors import PerennialError
 from perennial.runtime.progress import Progress
@@ -108,8 +110,11 @@ def compare(
     with Progress("compare", 5) as progress:
         progress.begin("reading both revisions")
 
+        # A model that answers another question need not be rebuilt: git says so at once.
+        is_of_use = rebuild and not asks_otherwise(repository, head, base)
+
         def read(name: str, into: Path) -> Revision:
-            return revision_at(repository, name, into, rebuild=rebuild, report=progress.begin)
+            return revision_at(repository, name, into, rebuild=is_of_use, report=progress.begin)
 
         old = read(base, ground / "base")
         new = read(head, ground / "head") if head else working_tree(repository)
@@ -135,6 +140,9 @@ def _recipe(base: Revision, head: Revision) -> RecipeChange | None:
 def _weighed(
     base: Revision, head: Revision, confidence: float, repository: Path, progress: Progress
 ) -> tuple[Verdict, Models]:
+    refuse_other_question(
+        *(read_contract(side.path("data/contract.yaml")) for side in (head, base))
+    )
     if head.stale:
         raise Incomparable(
             f"the outputs in {head} are not those of its code, parameters and data",

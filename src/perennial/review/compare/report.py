@@ -21,6 +21,12 @@ from perennial.review.report.drawing import HINT, can_draw
 from perennial.review.report.wording import p_told, signed
 from perennial.review.revision.revision import Revision
 
+#: How it is decided, in a sentence.
+HOW = (
+    "A difference is real where its interval leaves out 0, and p is that interval's: Student's t, "
+    "on the error by DeLong for an area of two classes, by drawing blocks anew for the others."
+)
+
 #: Columns that moved less are left out, for most do.
 LEAST_DRIFT = 0.001
 
@@ -81,9 +87,10 @@ def _models(models: Models) -> dict[str, Any]:
         "excluded_rows": answers.excluded,
         "rows_answered_alike": answers.alike,
         "blocks": evidence.blocks,
+        "unit": evidence.unit,
         "primary": evidence.primary.name,
         "metrics": {name: _metric(item) for name, item in evidence.differences.items()},
-        "delong": asdict(evidence.area) if evidence.area else None,
+        "not_compared": evidence.lacking,
         "slices": [asdict(item) for item in evidence.slices],
         "seeds": asdict(models.spread),
     }
@@ -96,7 +103,9 @@ def _metric(item: Any) -> dict[str, Any]:
         "difference": item.difference.value,
         "low": item.difference.low,
         "high": item.difference.high,
+        "standard_error": item.difference.standard_error,
         "p_value": item.p_value,
+        "adjusted_p": item.adjusted,
         "better": item.metric.direction,
     }
 
@@ -145,12 +154,23 @@ def _metrics(report: Report) -> Section | None:
             "Head": f"{item.head:.4f}",
             "Difference": signed(item.difference.value),
             interval: f"{signed(item.difference.low)} to {signed(item.difference.high)}",
-            "p": p_told(item.p_value),
+            "p": p_told(item.p_value if item.adjusted is None else item.adjusted),
             "Better": better[item.metric.direction],
         }
         for name, item in report.models.evidence.differences.items()
     )
-    return Section("Metrics", [_rows_answered(report.models.answers)], _table(metrics))
+    evidence = report.models.evidence
+    lines = [_rows_answered(report.models.answers), _how_many_p(evidence)]
+    lines += [f"{name} is not compared: {why}." for name, why in evidence.lacking.items()]
+    return Section("Metrics", lines, _table(metrics))
+
+
+def _how_many_p(evidence: Evidence) -> str:
+    others = sum(item.adjusted is not None for item in evidence.differences.values())
+    return (
+        f"{evidence.primary.name} decides; the p of the {others} others are adjusted for their "
+        "number (Holm), their intervals are not."
+    )
 
 
 def _table(cells: pd.DataFrame) -> Table:
@@ -189,15 +209,9 @@ def _statistics(report: Report) -> Section | None:
         return None
     evidence, spread = report.models.evidence, report.models.spread
     lines = [
-        f"{evidence.blocks:,} blocks of rows that are drawn together.",
-        "Intervals from drawing blocks anew, p-values from exchanging the models' answers in them.",
+        f"Blocks: {evidence.unit}, as much as {evidence.blocks:,.1f} of equal size.",
+        HOW,
     ]
-    if evidence.area:
-        area = evidence.area
-        lines.append(
-            f"DeLong by blocks: roc_auc {signed(area.value)} ({signed(area.low)} to "
-            f"{signed(area.high)}), p {p_told(area.p_value)}."
-        )
     lines.append(
         f"Other seeds give the head {evidence.primary.name} of "
         f"{', '.join(f'{value:.4f}' for value in spread.values)}: a spread of {spread.width:.4f}."
@@ -227,8 +241,13 @@ def _slices(report: Report) -> Section | None:
         }
     )
     count = f"{len(worse)} of {len(slices)} slices got worse"
-    line = f"{count} (adjusted p up to {level:g}, Benjamini and Hochberg)."
-    return Section("Slices", [line], _table(cells))
+    lines = [f"{count} (adjusted p up to {level:g}, Benjamini and Hochberg)."]
+    lines += [
+        f"Not compared: {item.column} {item.value}, {item.lack}."
+        for item in report.models.evidence.slices
+        if item.lack
+    ]
+    return Section("Slices", lines, _table(cells))
 
 
 def _data(report: Report) -> Section:

@@ -1,4 +1,4 @@
-"""The verdict: better, worse, no detectable difference, or why none of these can be said."""
+"""The verdict: better, worse, different, no detectable difference, or why none can be said."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from perennial.review.compare.seeds import Spread
-from perennial.review.paired.evidence import Difference, Evidence, gain, lacking
+from perennial.review.paired.evidence import Difference, Evidence, lacking
 from perennial.review.params.compare import Compare
 from perennial.review.report.wording import p_told, signed
 
-Word = Literal["better", "worse", "no detectable difference", "cannot tell"]
+Word = Literal["better", "worse", "different", "no detectable difference", "cannot tell"]
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,14 @@ def judge(
     why = f"{sentence(item)}, p {p_told(item.p_value)}"
     if item.p_value > 1 - confidence:
         return Verdict("no detectable difference", why)
-    if abs(gain(item)) <= spread.width:
+    if max(abs(item.difference.value), abs(item.gain.value)) <= spread.width:
         return Verdict(
             "no detectable difference",
             f"{why}, yet no more than the {spread.width:.4f} that other seeds make",
         )
-    return Verdict("better" if gain(item) > 0 else "worse", why)
+    if item.gain.p_value > 1 - confidence:
+        return Verdict("different", f"{why}, and neither is surely nearer to 0")
+    return Verdict("better" if item.gain.value > 0 else "worse", why)
 
 
 def sentence(item: Difference) -> str:

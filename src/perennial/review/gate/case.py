@@ -23,6 +23,7 @@ from perennial.review.paired.answers import Answers, ask, ask_both, load_bundle
 from perennial.review.paired.evidence import Evidence, gather
 from perennial.review.params.compare import Compare, compare_params
 from perennial.review.params.gate import Gate
+from perennial.review.revision.question import other_question
 from perennial.review.revision.revision import Revision
 from perennial.runtime import jsonfile
 from perennial.runtime.errors import PerennialError
@@ -66,6 +67,10 @@ class Case:
     """How worn the head's test set is."""
     allow_unchanged: bool = False
     """Whether the champion's own bundle is accepted as the head's."""
+    former: tuple[Revision, ...] = ()
+    """Champions before it, for `gate.anchor`."""
+    lost: int = 0
+    """Former champions that no cache or remote has."""
 
     @property
     def level(self) -> float:
@@ -93,6 +98,13 @@ class Case:
         return digest_of(self.head) == digest_of(self.champion)
 
     @cached_property
+    def other_question(self) -> str:
+        """In what the champion answers another question than the head; else nothing."""
+        return other_question(
+            self.contract, read_contract(self.champion.path("data/contract.yaml"))
+        )
+
+    @cached_property
     def own(self) -> Own:
         """The head's figures, computed again."""
         return _of_numbers(self._own)
@@ -100,7 +112,14 @@ class Case:
     @cached_property
     def answers(self) -> Answers:
         """Both models' answers to the same rows."""
-        answers = _of_numbers(lambda: ask_both(self.head, self.champion))
+        return self._beside(self.champion)
+
+    def evidence_beside(self, former: Revision) -> Evidence:
+        """How sure the difference to a former champion is."""
+        return _of_numbers(lambda: gather(self._beside(former), self.compare))
+
+    def _beside(self, other: Revision) -> Answers:
+        answers = _of_numbers(lambda: ask_both(self.head, other))
         # The policy says which slices are judged: `evaluate` may report fewer.
         least = {"slice_min_rows": self.policy.slice_min_rows}
         evaluated = answers.params.evaluate.model_copy(update=least)

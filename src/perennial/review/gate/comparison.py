@@ -5,27 +5,46 @@ Why so: docs/decisions.md#d43
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
-from scipy.special import stdtrit
 
+from perennial.evaluation.difference import student
 from perennial.evaluation.metrics.definition import Metric
 from perennial.review.gate.case import Case, NoFigure
-from perennial.review.paired.evidence import Evidence, SliceDifference, lacking
+from perennial.review.paired.evidence import Evidence, SliceDifference, holm, lacking
 from perennial.review.report.wording import signed
 from perennial.runtime.checks import Answer, CouldNotTell, Explained, Failure, NotApplicable, Pass
+from perennial.runtime.errors import PerennialError
 
 #: What `gate.margin` is for a metric between 0 and 1.
 MARGIN = 0.01
 
-_UNCHANGED = NotApplicable("the bundle is the champion's own")
+#: What `gate.rare_share` is for rows, and for days and groups, of which there are fewer.
+RARE_ROWS = 0.01
+RARE_BLOCKS = 0.05
+
+#: Degrees of freedom of the sample that would be needed: with fewer, t is a little larger.
+LARGE = 100
+
+
+def _incomparable(case: Case) -> NotApplicable | None:
+    """Why there is no champion to be compared with: it is the same, or answers another question."""
+    if case.other_question:
+        return _first_of_question(case)
+    return NotApplicable("the bundle is the champion's own") if case.is_unchanged else None
+
+
+def _first_of_question(case: Case) -> NotApplicable:
+    other = case.other_question.replace("in the base", "in the champion")
+    return NotApplicable(f"the first model of its question: {other}")
 
 
 def judge_change(case: Case) -> Answer:
     """Whether the bundle is another one than the champion's."""
+    if case.other_question:
+        return _first_of_question(case)
     if not case.is_unchanged:
         return Pass("the bundle is not the champion's")
     same = "the bundle is the champion's own, byte for byte"
@@ -35,20 +54,60 @@ def judge_change(case: Case) -> Answer:
 
 
 def judge_champion(case: Case) -> Answer:
-    """Whether the primary metric is at most the margin worse than the champion's."""
-    if case.is_unchanged:
-        return _UNCHANGED
-    evidence = case.evidence
+    """Whether the primary metric is at most the margin worse than the champion's, and an anchor's.
+
+    The anchor is the former champion that the head loses most against, or the first, by policy.
+    """
+    nothing = _incomparable(case)
+    if nothing is not None:
+        return nothing
+    answer = _judged(case, case.evidence)
+    for other in _beside_former(case):
+        answer = _stricter(answer, other)
+    if case.lost:
+        lost = f"{case.lost} former champions are in no cache or remote, and were not asked"
+        answer = type(answer)(f"{answer.reason}; {lost}", answer.figures)
+    return answer
+
+
+def _judged(case: Case, evidence: Evidence) -> Explained:
     margin = margin_of(evidence.primary, case.policy.margin)
     if margin is None:
         return CouldNotTell(f"the policy names no gate.margin, which {evidence.primary.name} needs")
-    if evidence.primary.name not in evidence.differences:
-        raise NoFigure(f"{evidence.primary.name} has no value on these rows")
+    name = evidence.primary.name
+    is_known = name in evidence.lacking and name in case.own.values
+    if name not in evidence.differences and not is_known:
+        raise NoFigure(f"{name} has no value on these rows")
     lack = lacking(evidence, case.compare)
-    gain = None if lack else gain_of(evidence)
+    gain = None if lack else gain_of(evidence, margin, case.policy.rare_share)
     if gain is None:
-        return CouldNotTell(lack or f"{evidence.primary.name} has no error here")
-    return weighed(gain, evidence.primary.name, margin, level=case.level, alpha=case.policy.alpha)
+        return CouldNotTell(lack or f"{name} has no worse side")
+    return weighed(gain, name, margin, level=case.level, alpha=case.policy.alpha)
+
+
+def _beside_former(case: Case) -> Iterator[Explained]:
+    """The answer beside the former champion that the head loses most against, if there is any."""
+    answers = []
+    for former in case.former:
+        try:
+            answer = _judged(case, case.evidence_beside(former))
+        # Another question, a bundle that asks for other features, no row that it has not learnt.
+        except PerennialError:
+            continue
+        if "gain" in answer.figures:
+            answers.append((answer.figures["gain"], former, answer))
+    if answers:
+        _, former, answer = min(answers, key=lambda item: item[0])
+        figures = {"anchor": former.name, **answer.figures}
+        yield type(answer)(f"beside {former.name}, {answer.reason}", figures)
+
+
+def _stricter(answer: Explained, other: Explained) -> Explained:
+    """The answer of two that both have to pass."""
+    order = (Failure, CouldNotTell, Pass)
+    first = min(answer, other, key=lambda one: order.index(type(one)))
+    figures = {**answer.figures, "beside_anchor": other.figures}
+    return type(first)(f"{answer.reason}; {other.reason}", figures)
 
 
 @dataclass(frozen=True)
@@ -58,13 +117,40 @@ class Gain:
     value: float
     """Above 0 where the head is better."""
     error: float
-    """Its standard error."""
-    freedom: int
-    """Degrees of freedom: blocks - 1."""
+    """Its standard error, as observed."""
+    freedom: float
+    """Degrees of freedom: effective blocks - 1."""
+    rare: float = RARE_BLOCKS
+    """The least share of the blocks that a loss of the margin is taken to sit in."""
+    unit: str = "blocks"
 
-    def bound(self, level: float) -> float:
+    @property
+    def blocks(self) -> float:
+        """Effective blocks."""
+        return self.freedom + 1
+
+    def bound(self, level: float, margin: float = 0.0) -> float:
         """The value that the true gain is above, with a chance of error of `level`."""
-        return self.value - float(stdtrit(self.freedom, 1 - level)) * self.error
+        return self.value - student(self.freedom, 1 - level) * self.error_at(margin)
+
+    def error_at(self, margin: float) -> float:
+        """The standard error if the head is worse by the margin.
+
+        That loss may sit in a rare share of the blocks, each of which then loses margin / share,
+        and a sample without them shows nothing of it: the variance of blocks that lose so, of
+        which the observed one knows little where they are few (the idea of a score test: Tango
+        1998, Statistics in Medicine 17; the rule of three: Hanley and Lippman-Hand 1983).
+        """
+        unseen = margin * np.sqrt((1 - self.rare) / self.rare / self.blocks)
+        return float(np.hypot(self.error, unseen))
+
+    def blocks_needed(self, level: float, margin: float) -> int | None:
+        """About how many blocks would show that the gain is above -margin, if it is this one."""
+        lead = self.value + margin
+        if lead <= 0 or not self.error_at(margin):
+            return None
+        quantile = student(max(self.freedom, LARGE), 1 - level)
+        return int(np.ceil(self.blocks * (quantile * self.error_at(margin) / lead) ** 2))
 
 
 def margin_of(metric: Metric, stated: float | None) -> float | None:
@@ -74,24 +160,24 @@ def margin_of(metric: Metric, stated: float | None) -> float | None:
     return MARGIN if (metric.low, metric.high) == (0.0, 1.0) else None
 
 
-def gain_of(evidence: Evidence) -> Gain | None:
-    """The gain in the primary metric: from DeLong by blocks for `roc_auc`, else a block bootstrap.
+def gain_of(evidence: Evidence, margin: float, rare: float | None) -> Gain | None:
+    """The gain in the primary metric, with the error by which `perennial compare` judges it.
 
     A percentile of a bootstrap reaches no level below one in its resamples, and looks need less
-    than that: so the error is taken from it, and Student's t. None where there is no error, or
-    the metric's best is 0 in the middle, which has no worse side.
+    than that: so Student's t. None where the metric's best is 0 in the middle, which has no worse
+    side.
     """
-    primary, freedom = evidence.primary, evidence.blocks - 1
-    if freedom < 1 or primary.direction == "zero":
-        return None
-    if primary.name == "roc_auc":
-        area = evidence.area
-        return None if area is None else Gain(area.value, area.standard_error, freedom)
+    primary = evidence.primary
     measured = evidence.differences.get(primary.name)
-    if measured is None:
+    if measured is None or primary.direction == "zero":
         return None
-    sign = 1 if primary.direction == "up" else -1
-    return Gain(sign * measured.difference.value, measured.difference.standard_error, freedom)
+    gain = measured.gain
+    is_of_rows = evidence.unit == "rows"
+    share = rare if rare is not None else RARE_ROWS if is_of_rows else RARE_BLOCKS
+    if is_of_rows and (primary.low, primary.high) == (0.0, 1.0):
+        # A row can lose 1 at most, so that a loss of the margin needs as large a share of them.
+        share = max(share, margin)
+    return Gain(gain.value, gain.standard_error, gain.blocks - 1, min(share, 1.0), evidence.unit)
 
 
 def weighed(gain: Gain, name: str, margin: float, *, level: float, alpha: float) -> Explained:
@@ -100,7 +186,7 @@ def weighed(gain: Gain, name: str, margin: float, *, level: float, alpha: float)
     A pass needs the bound at this look's level above -margin. A loss at the policy's alpha fails:
     with a smaller level for each look, failing would get harder.
     """
-    low, high = gain.bound(level), gain.bound(1 - alpha)
+    low, high = gain.bound(level, margin), gain.bound(1 - alpha)
     if not np.isfinite([gain.value, gain.error, low, high]).all():
         raise NoFigure(f"the difference in {name} is no number")
     answer: type[Explained] = CouldNotTell
@@ -112,11 +198,21 @@ def weighed(gain: Gain, name: str, margin: float, *, level: float, alpha: float)
         f"gain in {name} {signed(gain.value)}, at least {signed(low)} at level {level:.2g}: "
         f"{'above' if low > -margin else 'not above'} {signed(-margin)}"
     )
+    needed = gain.blocks_needed(level, margin) if answer is CouldNotTell else None
+    if needed is not None:
+        reason += (
+            f"; about {needed:,} {gain.unit} would do, and there are {gain.blocks:.1f} "
+            f"(a loss may sit in {gain.rare:.0%} of them)"
+        )
     figures = {
         "metric": name,
         "gain": gain.value,
         "standard_error": gain.error,
-        "blocks": gain.freedom + 1,
+        "error_at_margin": gain.error_at(margin),
+        "rare_share": gain.rare,
+        "blocks": gain.blocks,
+        "unit": gain.unit,
+        "blocks_needed": needed,
         "low": low,
         "level": level,
         "margin": margin,
@@ -126,8 +222,9 @@ def weighed(gain: Gain, name: str, margin: float, *, level: float, alpha: float)
 
 def judge_slices(case: Case) -> Answer:
     """Whether no slice is significantly worse than the champion's."""
-    if case.is_unchanged:
-        return _UNCHANGED
+    nothing = _incomparable(case)
+    if nothing is not None:
+        return nothing
     if not case.params.evaluate.slices:
         return NotApplicable("evaluate.slices names no column")
     slices = [item for item in case.evidence.slices if item.rows >= case.policy.slice_min_rows]
@@ -158,8 +255,8 @@ def slices_weighed(slices: Sequence[SliceDifference], alpha: float, min_rows: in
                   for item, _ in worse]  # fmt: skip
         return Failure("; ".join(losses), figures)
     if len(known) < len(slices):
-        others = ", ".join(_name(item) for item in slices if item not in known)
-        return CouldNotTell(f"too plain to be compared: {others}", figures)
+        others = "; ".join(f"{_name(item)}, {item.lack}" for item in slices if item not in known)
+        return CouldNotTell(f"not compared: {others}", figures)
     return Pass(f"none of {len(slices)} slices, after Holm", figures)
 
 
@@ -172,17 +269,3 @@ def one_sided(item: SliceDifference) -> float:
     assert item.p_value is not None
     assert item.gain is not None
     return item.p_value / 2 if item.gain < 0 else 1 - item.p_value / 2
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Adjust p-values for their number, by Holm 1979 (Scandinavian Journal of Statistics 6).
-
-    Rejecting those up to alpha has a chance of at most alpha for a wrong one among them, whatever
-    their dependence. scipy has Benjamini and Hochberg's, which bounds another rate.
-
-    >>> holm([0.01, 0.04, 0.03])
-    [0.03, 0.06, 0.06]
-    """
-    rising = pd.Series(p_values, dtype=float).sort_values()
-    adjusted = (rising * np.arange(len(rising), 0, -1)).cummax().clip(upper=1)
-    return list(adjusted.sort_index().tolist())

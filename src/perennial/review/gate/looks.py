@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 import tempfile
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,7 @@ from perennial.data import parquet
 from perennial.data.contract import Contract, read_contract
 from perennial.review.revision.checkout import Checkout
 from perennial.review.revision.hashes import md5
+from perennial.review.revision.question import contract_of, other_question
 from perennial.review.revision.revision import Revision
 from perennial.runtime.errors import PerennialError
 
@@ -70,7 +72,8 @@ def count_looks(repository: Path, head: Revision) -> Looks:
         raise PerennialError(
             f"no test set or no model is recorded ({TEST}, {MODEL})", where=f"{head}: dvc.lock"
         )
-    others = in_history(checkout)
+    contract = read_contract(head.path("data/contract.yaml"))
+    others = in_history(checkout, contract)
     with tempfile.TemporaryDirectory(prefix="perennial-looks-") as folder:
         shares = {
             test: shares_rows(checkout, head, test, Path(folder))
@@ -81,14 +84,34 @@ def count_looks(repository: Path, head: Revision) -> Looks:
     return Looks(distinct(judged), sum(share is None for share in shares.values()))
 
 
-def in_history(checkout: Checkout) -> set[Judged]:
-    """The models, each with its test set, that every `dvc.lock` in git's history records."""
+def in_history(checkout: Checkout, contract: Contract) -> set[Judged]:
+    """The models of a contract's question, with their test sets, that git's history records.
+
+    By every `dvc.lock`; one whose contract cannot be read counts.
+    """
     # Without --full-history git leaves out a branch whose model was not the one that a merge kept.
     commits = checkout.git("rev-list", "--full-history", *_REFS, "--", "dvc.lock").split()
-    names = "".join(f"{commit}:{checkout.prefix}dvc.lock\n" for commit in commits)
+    kept = [
+        commit
+        for commit, other in zip(commits, _contracts(checkout, commits), strict=True)
+        if other is None or not other_question(contract, other)
+    ]
+    names = "".join(f"{commit}:{checkout.prefix}dvc.lock\n" for commit in kept)
     batch = checkout.git("cat-file", "--batch", stdin=names)
     locks = set(re.split(r"^[0-9a-f]{40,64} blob [0-9]+\n", batch, flags=re.MULTILINE)[1:])
     return {judged for lock in locks if (judged := judged_in(lock)) is not None}
+
+
+def _contracts(checkout: Checkout, commits: list[str]) -> list[Contract | None]:
+    """The contract of each commit; None where it has none that can be read."""
+    names = "".join(f"{commit}:{checkout.prefix}data/contract.yaml\n" for commit in commits)
+    lines = checkout.git("cat-file", "--batch-check", stdin=names).splitlines()
+    blobs = [line.split()[0] if not line.endswith(" missing") else "" for line in lines]
+    known: dict[str, Contract | None] = {"": None}
+    for blob in {*blobs} - {""}:
+        with suppress(PerennialError):
+            known[blob] = contract_of(checkout.git("cat-file", "blob", blob))
+    return [known.get(blob) for blob in blobs]
 
 
 def judged_in(lock: str) -> Judged | None:

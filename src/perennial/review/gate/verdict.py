@@ -15,13 +15,19 @@ from typing import Any, TypeVar
 
 from perennial.params.build import read_params
 from perennial.review.gate.case import Case, digest_of
-from perennial.review.gate.champion import fetch_champion, find_champion
+from perennial.review.gate.champion import (
+    fetch_champion,
+    fetch_former,
+    find_champion,
+    former_champions,
+)
 from perennial.review.gate.files import fetch_head
 from perennial.review.gate.looks import Looks, count_looks
 from perennial.review.gate.rules import run_rules
 from perennial.review.gate.spending import level_of, spent_by
 from perennial.review.params.compare import compare_params
 from perennial.review.params.gate import Gate, gate_params
+from perennial.review.revision.question import asks_otherwise
 from perennial.review.revision.revision import Revision
 from perennial.runtime import jsonfile
 from perennial.runtime.checks import Explained, Result, exit_code
@@ -164,7 +170,7 @@ def _case(
     """Fetch both revisions into a temporary folder, and count the looks."""
     with (
         tempfile.TemporaryDirectory(prefix="perennial-gate-") as name,
-        Progress("gate", 4) as progress,
+        Progress("gate", 5) as progress,
     ):
         folder = Path(name)
         with _step(progress, "reading the model"):
@@ -175,8 +181,14 @@ def _case(
             looks = count_looks(repository, ours)
         with _step(progress, "reading the champion"):
             rev = champion or find_champion(repository, read_params(params).export.name)
-            theirs = fetch_champion(repository, rev, folder / "champion", progress.begin)
-        yield Case(ours, theirs, policy, looks, allow_unchanged), progress
+            theirs = fetch_champion(
+                repository, rev, folder / "champion", progress.begin,
+                rebuild=not asks_otherwise(repository, head, rev),
+            )  # fmt: skip
+        with _step(progress, "reading the champions before it"):
+            revs = former_champions(repository, read_params(params).export.name, policy.anchor)
+            former, lost = fetch_former(repository, revs, (ours, theirs), folder / "former")
+        yield Case(ours, theirs, policy, looks, allow_unchanged, tuple(former), lost), progress
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from perennial.evaluation.metrics.definition import Scorer
 from perennial.evaluation.scoring import Sample, sample_of, scorer_of
 from perennial.model.columns import Columns
 from perennial.params.build import BuildParams, read_params
+from perennial.review.revision.question import other_question
 from perennial.review.revision.revision import Revision
 from perennial.runtime.errors import PerennialError
 
@@ -89,17 +90,13 @@ def ask_both(head: Revision, base: Revision) -> Answers:
 
 def refuse_other_question(head: Contract, base: Contract) -> None:
     """Refuse to compare models of different targets, tasks or classes."""
-    for what, ours, theirs in (
-        ("target", head.target, base.target),
-        ("task", head.task, base.task),
-        ("classes", list(head.classes), list(base.classes)),
-    ):
-        if ours != theirs:
-            raise Incomparable(
-                f"the {what} is {ours} in the head and {theirs} in the base",
-                where="data/contract.yaml",
-                hint="the two models answer different questions; judge the head by itself",
-            )
+    other = other_question(head, base)
+    if other:
+        raise Incomparable(
+            other,
+            where="data/contract.yaml",
+            hint="the two models answer different questions; judge the head by itself",
+        )
 
 
 def learnt_by(base: Revision, table: pa.Table, contract: Contract) -> Array:

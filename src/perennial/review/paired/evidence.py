@@ -1,4 +1,4 @@
-"""How sure a difference is: intervals, p-values, slices and the spread between seeds."""
+"""How sure a difference is: intervals, p-values and slices."""
 
 from __future__ import annotations
 
@@ -7,22 +7,26 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import stdtr
 from scipy.stats import false_discovery_control
 
-from perennial.evaluation.bootstrap import Estimate, estimate_difference
-from perennial.evaluation.delong import AreaDifference, area_difference
+from perennial.evaluation.blocks import Blocks, effective_blocks
+from perennial.evaluation.bootstrap import estimate_difference
+from perennial.evaluation.delong import area_difference
+from perennial.evaluation.difference import Contrast, contrast, crossed, merged
 from perennial.evaluation.metrics.binary import BinaryScores
 from perennial.evaluation.metrics.columns import SampleError, block_codes
 from perennial.evaluation.metrics.definition import Metric, Scorer, defined_values
-from perennial.evaluation.permutation import exchange_p_values
 from perennial.evaluation.scoring import default_primary, primary_metric
 from perennial.evaluation.slices import Slice, slices
 from perennial.review.paired.answers import Answers
 from perennial.review.params.compare import Compare
 
 Array = NDArray[Any]
+
+#: The metric that has a closed form of its own.
+ROC_AUC = "roc_auc"
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,17 @@ class Difference:
     metric: Metric
     base: float
     head: float
-    difference: Estimate
-    """head - base, with the interval of the paired block bootstrap."""
-    p_value: float
-    """From exchanging the two models' answers within whole blocks."""
+    difference: Contrast
+    """head - base: by DeLong for the ROC area of a binary task, else by the paired bootstrap."""
+    gain: Contrast
+    """Turned so that above 0 is better: for a metric that is best at 0, |base| - |head|."""
+    adjusted: float | None = None
+    """The p-value of a metric that does not decide, after Holm over all of these."""
+
+    @property
+    def p_value(self) -> float:
+        """Two-sided, of the difference alone."""
+        return self.difference.p_value
 
 
 @dataclass(frozen=True)
@@ -48,13 +59,15 @@ class SliceDifference:
     measure: str
     """What is compared: `roc_auc`, or the mean loss that has a closed form."""
     difference: float | None = None
-    """head - base; None where it cannot be computed."""
+    """head - base; None where it cannot be told."""
     gain: float | None = None
     """The difference, turned so that above 0 is better."""
     p_value: float | None = None
     """Two-sided."""
     adjusted: float | None = None
     """After Benjamini and Hochberg 1995 over all slices."""
+    lack: str = ""
+    """Why it cannot be told."""
 
 
 @dataclass(frozen=True)
@@ -64,13 +77,15 @@ class Evidence:
     primary: Metric
     """The metric that decides."""
     differences: dict[str, Difference]
-    """By metric, in the order of the report; a metric without a value on the sample is absent."""
-    area: AreaDifference | None
-    """Clustered DeLong, for a binary task."""
+    """By metric, in the order of the report."""
+    lacking: dict[str, str]
+    """Why a metric is not among them."""
     slices: list[SliceDifference]
     """In the order of `evaluate.slices`."""
-    blocks: int
-    """Days, groups or rows that are drawn together."""
+    blocks: float
+    """Effective days, groups or rows that are drawn together."""
+    unit: str
+    """What these are."""
     rarest: int | None
     """Rows of the rarest class; None for a regression."""
 
@@ -79,103 +94,134 @@ def gather(answers: Answers, params: Compare) -> Evidence:
     """Compare two models' answers to the same rows; too few for any interval: a `SampleError`."""
     sample, task = answers.sample, answers.contract.task
     classes = len(answers.contract.classes)
+    primary = primary_metric(answers.head.metrics, task, answers.params.evaluate)
+    differences, lacking = _differences(answers, params)
+    ways = sample.dependence.ways
     return Evidence(
-        primary=primary_metric(answers.head.metrics, task, answers.params.evaluate),
-        differences=_differences(answers, params),
-        area=_area(answers, answers.head, answers.base, sample.blocks),
-        slices=adjusted(list(_slices(answers))),
-        blocks=len(sample.target) if sample.blocks is None else len(np.unique(sample.blocks)),
+        primary=primary,
+        differences=_adjusted(differences, primary.name),
+        lacking=lacking,
+        slices=adjusted(list(_slices(answers, params))),
+        blocks=min(effective_blocks(block_codes(way, len(sample.target))) for way in ways[:2]),
+        unit=sample.unit,
         rarest=int(np.bincount(sample.target, minlength=classes).min()) if classes else None,
     )
 
 
-def _differences(answers: Answers, params: Compare) -> dict[str, Difference]:
-    head, base, blocks = answers.head, answers.base, answers.sample.blocks
+def _differences(answers: Answers, params: Compare) -> tuple[dict[str, Difference], dict[str, str]]:
+    head, base, confidence = answers.head, answers.base, answers.params.evaluate.confidence
+    told = merged(
+        [
+            estimate_difference(
+                head, base, way, resamples=params.resamples, confidence=confidence, seed=params.seed
+            )
+            for way in answers.sample.dependence.ways
+        ],
+        head.metrics,
+        confidence,
+    )
+    found, lacking = dict(told.found), dict(told.lacking)
+    if ROC_AUC in found and isinstance(head, BinaryScores):
+        try:
+            found[ROC_AUC] = _area(head, base, answers.sample.dependence, confidence)
+        except SampleError as error:
+            lacking[ROC_AUC] = error.what
+            del found[ROC_AUC]
     of_head, of_base = defined_values(head), defined_values(base)
-    metrics = {
-        metric.name: metric
-        for metric in head.metrics
-        if metric.name in of_head and metric.name in of_base
-    }
-    estimates = estimate_difference(
-        head,
-        base,
-        blocks,
-        resamples=params.resamples,
-        confidence=answers.params.evaluate.confidence,
-        seed=params.seed,
-        only=metrics,
-    )
-    p_values = exchange_p_values(
-        head, base, blocks, exchanges=params.exchanges, seed=params.seed, only=metrics
-    )
-    return {
-        name: Difference(metric, of_base[name], of_head[name], estimates[name], p_values[name])
-        for name, metric in metrics.items()
-    }
-
-
-def _area(
-    answers: Answers, head: Scorer, base: Scorer, blocks: Array | None
-) -> AreaDifference | None:
-    """The areas of a binary task; None for another one, or on rows that have none."""
-    if not isinstance(head, BinaryScores) or not isinstance(base, BinaryScores):
-        return None
-    confidence = answers.params.evaluate.confidence
-    try:
-        return area_difference(
-            head.target, head.probability, base.probability, blocks, confidence=confidence
+    differences = {}
+    for metric in head.metrics:
+        if metric.name not in found:
+            continue
+        one = found[metric.name]
+        gain = told.nearer.get(metric.name, one if metric.direction == "up" else one.turned())
+        differences[metric.name] = Difference(
+            metric, of_base[metric.name], of_head[metric.name], one, gain
         )
-    except SampleError:
-        return None
+    return differences, lacking
 
 
-def _slices(answers: Answers) -> Iterator[SliceDifference]:
-    contract, params = answers.contract, answers.params.evaluate
-    types = {name: contract.columns[name].type for name in contract.features}
-    for part in slices(answers.columns, dict(types), params.slices):
-        if len(part.rows) >= params.slice_min_rows:
-            yield _slice(answers, part)
+def _adjusted(differences: dict[str, Difference], primary: str) -> dict[str, Difference]:
+    """Adjust the p-values of the metrics that do not decide, for their number."""
+    names = [name for name in differences if name != primary]
+    p_values = holm([differences[name].p_value for name in names])
+    return differences | {
+        name: replace(differences[name], adjusted=p)
+        for name, p in zip(names, p_values, strict=True)
+    }
 
 
-def _slice(answers: Answers, part: Slice) -> SliceDifference:
-    """By the task's own primary metric: its mean loss, or the area where it is no mean."""
-    blocks = answers.sample.part(part.rows).blocks
-    head, base = (scorer.part(part.rows) for scorer in (answers.head, answers.base))
-    primary = default_primary(answers.contract.task)
-    average = primary.average
-    if average is None:
-        area = _area(answers, head, base, blocks)
-        difference, p_value = (None, None) if area is None else (area.value, area.p_value)
-    else:
-        difference, p_value = mean_difference(average.of(head) - average.of(base), blocks)
-    return SliceDifference(
-        column=part.column,
-        value=part.value,
-        rows=len(part.rows),
-        measure=primary.name if average is None else average.name,
-        difference=difference,
-        gain=None if difference is None else difference * (1 if primary.direction == "up" else -1),
-        p_value=p_value,
+def _area(head: Scorer, base: Scorer, blocks: Blocks, confidence: float) -> Contrast:
+    """The areas of a binary task, by DeLong; a `SampleError` on rows that have none."""
+    assert isinstance(head, BinaryScores)
+    assert isinstance(base, BinaryScores)
+    return crossed(
+        [
+            area_difference(
+                head.target, head.probability, base.probability, way, confidence=confidence
+            )
+            for way in blocks.ways
+        ],
+        confidence=confidence,
+        widest=1.0,
     )
 
 
-def mean_difference(losses: Array, blocks: Array | None) -> tuple[float | None, float | None]:
-    """The mean of paired differences (rows,), and its two-sided p-value, by blocks.
+def _slices(answers: Answers, params: Compare) -> Iterator[SliceDifference]:
+    contract, evaluated = answers.contract, answers.params.evaluate
+    types = {name: contract.columns[name].type for name in contract.features}
+    for part in slices(answers.columns, dict(types), evaluated.slices):
+        if len(part.rows) >= evaluated.slice_min_rows:
+            yield _slice(answers, part, params)
 
-    The error of a mean over clusters is that of Liang and Zeger 1986 (Biometrika 73), with
-    Student's t of blocks - 1 degrees of freedom; None for both with fewer than two blocks.
+
+def _slice(answers: Answers, part: Slice, params: Compare) -> SliceDifference:
+    """By the task's own primary metric: its mean loss, or the area where it is no mean."""
+    head, base = (scorer.part(part.rows) for scorer in (answers.head, answers.base))
+    blocks = answers.sample.dependence.part(part.rows)
+    primary = default_primary(answers.contract.task)
+    average, confidence = primary.average, answers.params.evaluate.confidence
+    measure = primary.name if average is None else average.name
+    item = SliceDifference(part.column, part.value, len(part.rows), measure)
+    lack = _lack_of_slice(primary.counts(head), blocks, params, is_of_class=average is None)
+    if lack:
+        return replace(item, lack=lack)
+    try:
+        told = (
+            _area(head, base, blocks, confidence)
+            if average is None
+            else mean_difference(average.of(head) - average.of(base), blocks, confidence=confidence)
+        )
+    except SampleError as error:
+        return replace(item, lack=error.what)
+    gain = told.value * (1 if primary.direction == "up" else -1)
+    return replace(item, difference=told.value, gain=gain, p_value=told.p_value)
+
+
+def _lack_of_slice(counts: Array, blocks: Blocks, params: Compare, *, is_of_class: bool) -> str:
+    rows = int(counts.sum())
+    if is_of_class and rows < params.min_positives:
+        return f"{rows} rows of the rarer class, fewer than {params.min_positives}"
+    effective = min(
+        effective_blocks(block_codes(way, len(counts)), counts) for way in blocks.ways[:2]
+    )
+    if effective < params.min_blocks:
+        return f"{effective:.1f} effective {blocks.unit}, fewer than {params.min_blocks}"
+    return ""
+
+
+def mean_difference(losses: Array, blocks: Blocks, *, confidence: float = 0.95) -> Contrast:
+    """The mean of paired differences (rows,), by blocks.
+
+    The error of a mean over clusters is that of Liang and Zeger 1986 (Biometrika 73).
     """
-    codes = block_codes(blocks, len(losses))
-    count = int(codes.max()) + 1
-    if count < 2:
-        return None, None
-    mean = float(losses.mean())
-    totals = np.bincount(codes, losses - mean, count)
-    error = float(np.sqrt(count / (count - 1) * (totals @ totals))) / len(losses)
-    if error == 0:
-        return mean, 1.0 if mean == 0 else 0.0
-    return mean, float(2 * stdtr(count - 1, -abs(mean) / error))
+    mean, ways = float(losses.mean()), []
+    for way in blocks.ways:
+        codes = block_codes(way, len(losses))
+        count = effective_blocks(codes)
+        totals = np.bincount(codes, losses - mean)
+        error = float(np.sqrt(count / (count - 1) * (totals @ totals))) / len(losses)
+        ways.append(contrast(mean, error, count, confidence=confidence))
+    return crossed(ways, confidence=confidence)
 
 
 def adjusted(items: Sequence[SliceDifference]) -> list[SliceDifference]:
@@ -189,11 +235,25 @@ def adjusted(items: Sequence[SliceDifference]) -> list[SliceDifference]:
     ]
 
 
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Adjust p-values for their number, by Holm 1979 (Scandinavian Journal of Statistics 6).
+
+    Rejecting those up to alpha has a chance of at most alpha for a wrong one among them, whatever
+    their dependence. scipy has Benjamini and Hochberg's, which bounds another rate.
+
+    >>> holm([0.01, 0.04, 0.03])
+    [0.03, 0.06, 0.06]
+    """
+    rising = pd.Series(p_values, dtype=float).sort_values()
+    adjusted = (rising * np.arange(len(rising), 0, -1)).cummax().clip(upper=1)
+    return list(adjusted.sort_index().tolist())
+
+
 def lacking(evidence: Evidence, params: Compare) -> str:
     """What the evidence lacks for any verdict; nothing if it suffices."""
     if evidence.blocks < params.min_blocks:
         return (
-            f"{evidence.blocks} blocks (days, groups or rows) are fewer than "
+            f"{evidence.blocks:.1f} effective {evidence.unit} are fewer than "
             f"compare.min_blocks ({params.min_blocks})"
         )
     if evidence.rarest is not None and evidence.rarest < params.min_positives:
@@ -202,12 +262,6 @@ def lacking(evidence: Evidence, params: Compare) -> str:
             f"compare.min_positives ({params.min_positives})"
         )
     if evidence.primary.name not in evidence.differences:
-        return f"{evidence.primary.name} has no value on these rows"
+        why = evidence.lacking[evidence.primary.name]
+        return f"{evidence.primary.name} cannot be compared: {why}"
     return ""
-
-
-def gain(item: Difference) -> float:
-    """The difference, turned so that above 0 is better."""
-    if item.metric.direction == "zero":
-        return abs(item.base) - abs(item.head)
-    return item.difference.value * (1 if item.metric.direction == "up" else -1)

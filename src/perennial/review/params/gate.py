@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from perennial.params import paths
 from perennial.params.yamlfile import Closed, load, parse
+
+Anchor = Literal["best", "first", "none"]
 
 
 class Range(Closed):
@@ -44,6 +46,13 @@ class Gate(Closed):
     planned_looks: int = Field(10, ge=1)
     """Models that one test set is to judge: half of alpha is spent on them, and then a fresh
     holdout is due."""
+    anchor: Anchor = "best"
+    """The former champion that a model may lose no more than the margin against, either: the best
+    so far on these rows, the first, or none."""
+    rare_share: float | None = Field(None, gt=0, le=1)
+    """The least share of days or groups (0.05 by default) or rows (0.01) that a loss of the margin
+    is taken to sit in: one in fewer of them can slip through. The rarer, the more of them a pass
+    needs; with 1, a loss is taken to be the same everywhere, and few suffice."""
     slice_min_rows: int = Field(500, ge=2)
     """Smaller slices are not judged."""
     max_calibration_error: float | None = Field(None, ge=0, le=1)

@@ -56,7 +56,9 @@ def revision_at(
         return replace(revision, absent=absent)
 
 
-def at_commit(repository: Path, name: str, into: Path) -> Revision:
+def at_commit(
+    repository: Path, name: str, into: Path, needed: tuple[str, ...] = NEEDED
+) -> Revision:
     """Copy a commit's files out of git, DVC's cache or a remote, to an empty folder."""
     commit = resolve(repository, name)
     from dvc.api import DVCFileSystem
@@ -64,7 +66,7 @@ def at_commit(repository: Path, name: str, into: Path) -> Revision:
 
     files = DVCFileSystem(str(repository), rev=commit)
     absent = {}
-    for path in NEEDED:
+    for path in needed:
         target = into / path
         target.parent.mkdir(parents=True, exist_ok=True)
         try:

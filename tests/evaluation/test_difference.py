@@ -1,0 +1,166 @@
+"""One answer to whether a difference is real: interval and p-value are the same statement."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from perennial.evaluation.bootstrap import estimate_difference
+from perennial.evaluation.delong import area_difference
+from perennial.evaluation.difference import Contrast, contrast, crossed
+from perennial.evaluation.metrics.binary import BinaryScores
+from perennial.evaluation.metrics.definition import Scorer
+from perennial.evaluation.metrics.regression import RegressionScores
+
+Array = NDArray[Any]
+Pair = tuple[Scorer, Scorer]
+
+
+def told(head: Scorer, base: Scorer, metric: str, blocks: Array | None = None) -> Contrast:
+    settings: dict[str, Any] = {"resamples": 200, "only": [metric]}
+    return estimate_difference(head, base, blocks, **settings).found[metric]
+
+
+class TestContrast:
+    @pytest.mark.parametrize("value", [-0.2, -0.01, 0.0, 0.003, 0.019, 0.021, 0.5])
+    @pytest.mark.parametrize("error", [0.0, 0.01, 0.3])
+    @pytest.mark.parametrize("blocks", [2.0, 5.5, 30.0, 5000.0])
+    def test_the_interval_leaves_out_0_where_p_is_small_and_only_there(
+        self, value: float, error: float, blocks: float
+    ) -> None:
+        for confidence in (0.8, 0.95, 0.999):
+            one = contrast(value, error, blocks, confidence=confidence, widest=1.0)
+            assert (one.low > 0 or one.high < 0) == (one.p_value < 1 - confidence)
+            assert one.low <= one.value <= one.high
+
+    def test_blocks_that_all_differ_alike_are_a_sign_test_and_no_certainty(self) -> None:
+        assert contrast(0.1, 0.0, 5, confidence=0.95).p_value == pytest.approx(2 * 0.5**5)
+        assert contrast(0.1, 0.0, 5, confidence=0.95).low < 0
+        assert contrast(0.1, 0.0, 20, confidence=0.95).low > 0
+        assert contrast(0.1, 0.0, 2000, confidence=0.95).p_value > 0
+
+    def test_models_that_never_differ_may_do_so_in_three_of_n_others(self) -> None:
+        one = contrast(0.0, 0.0, 100, confidence=0.9, widest=1.0)
+        assert one.p_value == 1.0
+        assert one.high == -one.low == pytest.approx(1 - 0.05 ** (1 / 100))
+        assert 0.025 < one.high < 0.035
+
+    def test_two_crossed_ways_are_no_surer_than_either(self) -> None:
+        ways = [contrast(0.1, error, 30, confidence=0.95) for error in (0.03, 0.04, 0.02)]
+        expected = (0.03**2 + 0.04**2 - 0.02**2) ** 0.5
+        assert crossed(ways, confidence=0.95).standard_error == pytest.approx(expected)
+        wide = [contrast(0.1, error, 30, confidence=0.95) for error in (0.03, 0.04, 0.05)]
+        assert crossed(wide, confidence=0.95).standard_error == pytest.approx(0.04)
+
+
+def precise(right: int, of: int, among: int = 300, right_among: int = 180) -> Pair:
+    """Two models that predict other rows positive."""
+    truth = np.repeat([True, False, True, False, False],
+                      [right, of - right, right_among, among - right_among, 400])  # fmt: skip
+    few, many = np.zeros(len(truth)), np.zeros(len(truth))
+    few[:of], many[of : of + among] = 0.9, 0.9
+    return BinaryScores(truth, few, 0.5), BinaryScores(truth, many, 0.5)
+
+
+class TestPrecision:
+    def test_7_of_15_against_180_of_300_is_no_difference(self) -> None:
+        one = told(*precise(7, 15), "precision")
+        assert one.value == pytest.approx(7 / 15 - 0.6)
+        assert one.p_value > 0.2
+        assert one.low < 0 < one.high
+        assert one.blocks == 15
+
+    def test_15_right_of_15_are_not_certain_to_be_right(self) -> None:
+        """Resamples of them are right each time: 0.9 against 1 was a difference in a fifth."""
+        assert told(*precise(15, 15, right_among=270), "precision").p_value > 0.05
+        assert told(*precise(15, 15, right_among=150), "precision").p_value < 0.05
+
+    def test_a_model_of_the_same_decisions_does_not_differ(self) -> None:
+        head, _ = precise(7, 15)
+        one = told(head, head, "precision")
+        assert (one.value, one.standard_error, one.p_value) == (0.0, 0.0, 1.0)
+
+
+def equal_precision(rng: np.random.Generator) -> Pair:
+    return precise(int(rng.binomial(15, 0.6)), 15, 300, int(rng.binomial(300, 0.6)))
+
+
+def equal_median(rng: np.random.Generator) -> Pair:
+    wide, narrow = rng.laplace(size=200) / np.log(2), rng.uniform(-2, 2, 200)
+    return RegressionScores(np.zeros(200), wide), RegressionScores(np.zeros(200), narrow)
+
+
+def equal_calibration(rng: np.random.Generator) -> Pair:
+    chance = rng.uniform(0.2, 0.8, 400)
+    truth = rng.random(400) < chance
+    return BinaryScores(truth, chance + 0.1, 0.5), BinaryScores(truth, chance - 0.1, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("metric", "draw"),
+    [
+        ("precision", equal_precision),
+        ("median_absolute_error", equal_median),
+        ("calibration_error", equal_calibration),
+    ],
+)
+def test_models_that_answer_otherwise_and_are_as_good_do_not_differ(
+    metric: str, draw: Callable[[np.random.Generator], Pair]
+) -> None:
+    """An exchange of answers called them different in 29 to 80% of cases: they are not alike."""
+    rng = np.random.default_rng(0)
+    called = sum(told(*draw(rng), metric).p_value <= 0.05 for _ in range(200))
+    assert called <= 20
+
+
+def test_one_day_of_60_percent_counts_little_for_any_metric() -> None:
+    day = np.repeat(np.arange(20), [600, *[21] * 19])
+    rng = np.random.default_rng(0)
+    truth = rng.random(len(day)) < 0.4
+    head, base = (BinaryScores(truth, rng.random(len(day)), 0.5) for _ in range(2))
+    differences = estimate_difference(head, base, day, resamples=50)
+    assert all(one.blocks < 3.5 for one in differences.found.values())
+    area = area_difference(truth, head.probability, base.probability, day)
+    assert area.blocks < 3.5
+
+
+def test_the_rarer_class_counts_for_ranks_and_every_row_for_a_mean() -> None:
+    truth = np.arange(500) < 5
+    rng = np.random.default_rng(0)
+    head, base = (BinaryScores(truth, rng.random(500), 0.5) for _ in range(2))
+    found = estimate_difference(head, base, None, resamples=50).found
+    assert found["recall"].blocks == found["average_precision"].blocks == 5
+    assert found["brier"].blocks == 500
+
+
+def test_a_metric_without_a_value_is_named_and_stops_no_other() -> None:
+    truth, low = np.arange(60) % 3 == 0, np.linspace(0, 0.4, 60)
+    head, base = BinaryScores(truth, low, 0.5), BinaryScores(truth, low[::-1].copy(), 0.1)
+    differences = estimate_difference(head, base, None, resamples=50)
+    assert "head no value: it needs rows predicted positive" in differences.lacking["precision"]
+    assert "roc_auc" in differences.found
+
+
+def test_a_bias_of_a_half_to_either_side_is_a_difference_and_no_gain() -> None:
+    truth = np.random.default_rng(0).normal(size=200)
+    head, base = RegressionScores(truth, truth + 0.5), RegressionScores(truth, truth - 0.5)
+    differences = estimate_difference(head, base, None, resamples=50, only=["bias"])
+    assert differences.found["bias"].value == pytest.approx(1.0)
+    assert differences.found["bias"].p_value < 0.001
+    assert abs(differences.nearer["bias"].value) < 1e-9
+    assert differences.nearer["bias"].p_value > 0.05
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_what_rounding_makes_is_no_difference(unit: float) -> None:
+    """The same errors in another order add up to another last digit."""
+    rng = np.random.default_rng(0)
+    errors = unit * rng.normal(size=300)
+    head = RegressionScores(np.zeros(300), errors)
+    base = RegressionScores(np.zeros(300), -errors)
+    one = told(head, base, "rmse")
+    assert (one.value, one.standard_error, one.p_value) == (0.0, 0.0, 1.0)
