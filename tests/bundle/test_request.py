@@ -102,10 +102,15 @@ def rules_of(column: Column) -> RequestRules:
     )
 
 
-MOMENTS = st.datetimes(pd.Timestamp(2000, 1, 1), pd.Timestamp(2001, 1, 1))
+ENDS = [pd.Timestamp(2000, 3, 1), pd.Timestamp(2000, 6, 30, 12)]
+MOMENTS = st.datetimes(*ENDS) | st.datetimes() | st.sampled_from(ENDS)
 COLUMNS: list[tuple[dict[str, Any], Any, pa.DataType]] = [
-    ({"type": "number", "min": -1.5, "max": 2}, st.floats(-3, 3), pa.float64()),
-    ({"type": "number", "min": 0}, st.floats(-1, 1), pa.float64()),
+    (
+        {"type": "number", "min": -1.5, "max": 2},
+        st.floats(-3, 3) | st.sampled_from([-1.5, 2.0]),
+        pa.float64(),
+    ),
+    ({"type": "number", "min": 0}, st.floats(-1, 1) | st.just(-0.0), pa.float64()),
     ({"type": "integer", "max": 2.5}, st.integers(-5, 5), pa.int64()),
     (
         {"type": "datetime", "min": "2000-03-01", "max": "2000-06-30T12:00:00"},
