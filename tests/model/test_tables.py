@@ -244,6 +244,7 @@ class TestArrowTypes:
             pa.array([2**40, None], pa.timestamp("s", "+05:30")),
             pa.array([10**15, None], pa.timestamp("s")),
             pa.array([1, None], pa.date32()),
+            pa.array([10**7, None], pa.date32()),
             pa.array([1, None], pa.time64("us")),
             pa.array([1, None], pa.duration("ns")),
             pa.array([[1.0], None]),
