@@ -237,6 +237,8 @@ class TestArrowTypes:
             pa.array(["a", None], pa.string_view()),
             pa.array(["a", "a", None]).dictionary_encode(),
             pa.array([3, 3, None]).dictionary_encode(),
+            pa.array(["a", None], pa.string_view()).dictionary_encode(),
+            pa.nulls(2).dictionary_encode(),
             pc.run_end_encode(pa.array(["a", "a", None])),
             pa.array([b"a", None]),
             pa.array([-1, 1_500, None], pa.timestamp("ns")),

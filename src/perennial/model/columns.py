@@ -71,7 +71,10 @@ _ZONE = re.compile(r", tz=[^\]]*")
 
 def _from_arrow(column: Any, kind: str) -> Array | None:
     if str(column.type).startswith("dictionary"):
-        column = column.cast(column.type.value_type)
+        try:
+            column = column.cast(column.type.value_type)
+        except NotImplementedError:
+            return None
     if _ZONE.sub("", str(column.type)) not in TYPES[kind].taken_from:
         return None
     if kind == "text":
