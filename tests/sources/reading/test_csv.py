@@ -152,7 +152,12 @@ class TestBadCsv:
 
     @pytest.mark.parametrize(
         ("shop", "value"),
-        [(r'"say \"hi\""', 'say "hi"'), (r'"a, \"b\""', 'a, "b"'), ('"a""b"', 'a"b')],
+        [
+            (r'"say \"hi\""', 'say "hi"'),
+            (r'"a, \"b\""', 'a, "b"'),
+            ('"a""b"', 'a"b'),
+            (r"a\,b", "a,b"),
+        ],
     )
     def test_a_quote_behind_the_escape_that_is_set(
         self, sales: Sales, shop: str, value: str

@@ -186,6 +186,10 @@ class TestWords:
         assert "collect.csv.nulls" in message
         assert values([" NULL", "1", "0"], BOOLEAN, nulls=["NULL"]) == [None, True, False]
 
+    def test_in_json_true_is_no_number(self) -> None:
+        with pytest.raises(PerennialError, match="line 2, column x: true is not a number"):
+            read([1, True, 1.0], "number", "jsonl")
+
     def test_words_of_ones_own(self) -> None:
         words = {"columns": {"x": {"true_values": ["Ja"], "false_values": ["Nein"]}}}
         assert values(["ja", "NEIN", ""], BOOLEAN, **words) == [True, False, None]
@@ -214,7 +218,7 @@ class TestWords:
 class TestMissing:
     @pytest.mark.parametrize("kind", ["category", "text", "number", "integer", "boolean"])
     def test_nulls_are_trimmed_as_values_are(self, kind: str) -> None:
-        assert values([" ? ", "?", "", "  ", "1"], {"type": kind}, nulls=["?"])[:4] == [None] * 4
+        assert values([" ? ", "?", "", "  ", "1"], {"type": kind}, nulls=["? "])[:4] == [None] * 4
 
     def test_nulls_of_one_column(self) -> None:
         dialect = {"nulls": ["NA"], "columns": {"x": {"nulls": []}}}
