@@ -20,9 +20,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-#: Whole numbers are exact as floats up to here.
-EXACT = 2**53
-
 _TEXTS = frozenset({"string", "large_string"})
 _WHOLE = frozenset({"int8", "int16", "int32", "int64"})
 _MOMENTS = frozenset(f"timestamp[{unit}]" for unit in ("s", "ms", "us", "ns"))

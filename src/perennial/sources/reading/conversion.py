@@ -17,10 +17,12 @@ import pyarrow.types as pt
 
 from perennial.data.contract import Type
 from perennial.data.parquet import ARROW
-from perennial.model.types import EXACT
 
 if TYPE_CHECKING:
     from perennial.sources.reading.writing import Writing
+
+#: Whole numbers are exact as floats up to here.
+EXACT = 2**53
 
 #: What Arrow raises for a column that it cannot convert.
 _ARROW = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
