@@ -6,6 +6,7 @@ distinct value is looked at by itself, in `single`, and those that are refused a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -109,14 +110,22 @@ def _trimmed(column: pa.ChunkedArray, how: Writing) -> pa.ChunkedArray:
 
 
 def _numbers_from_texts(column: pa.ChunkedArray, how: Writing | None) -> pa.ChunkedArray:
-    if how and how.decimal == ",":
-        _refuse_unless(pc.invert(pc.match_substring(column, ".")))
-        column = pc.replace_substring(column, ",", ".")
+    if how and how.is_stated:
+        column = _without_marks(column, how.decimal, how.thousands)
     if how and how.may_be_german and not how.is_stated:
         _refuse_unless(pc.invert(pc.match_substring_regex(column, _GROUPED)))
     numbers = column.cast(pa.float64())
     _refuse_unless(pc.less(pc.abs(numbers), float(EXACT)))
     return _finite(numbers)
+
+
+def _without_marks(column: pa.ChunkedArray, decimal: str, thousands: str) -> pa.ChunkedArray:
+    mark = re.escape(thousands)
+    grouped = rf"|[1-9][0-9]{{0,2}}({mark}[0-9]{{3}})+" if thousands else ""
+    plain = rf"^-?([0-9]+{grouped})({re.escape(decimal)}[0-9]*)?$"
+    _refuse_unless(pc.match_substring_regex(column, plain))
+    column = pc.replace_substring(column, thousands, "") if thousands else column
+    return pc.replace_substring(column, decimal, ".")
 
 
 def _numbers(column: pa.ChunkedArray, _: Writing | None) -> pa.ChunkedArray:
