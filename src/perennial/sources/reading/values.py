@@ -202,7 +202,7 @@ def _question(text: str, how: Writing, meaning: str) -> str:
         return _unknown_marks(meaning)
     found = re.fullmatch(_WITH_UNIT, text)
     affix = (found[1] or found[2] or "").strip() if found else ""
-    if affix and not how.unit:
+    if affix.isprintable() and affix and not how.unit:
         return (
             f"{meaning} by itself; if all rows are in {affix}, write `unit: {affix}` at the column "
             f"in {CONTRACT}"
