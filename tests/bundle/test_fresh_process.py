@@ -53,7 +53,7 @@ def test_an_answer_that_is_not_on_record_is_reported(folder: Path) -> None:
 def test_a_changed_model_is_reported(folder: Path) -> None:
     path = folder / "compiled/program.json"
     program = jsonfile.read(path)
-    program["decision"]["calibration"] = []
+    program["decision"]["calibration"] = [{"curve": "sigmoid", "slope": 2.0, "intercept": 0.0}] * 3
     jsonfile.write(path, program)
     sign(folder)
     assert "sample 0: answered" in (fault_of(folder) or "")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime
+import math
 import shutil
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -102,10 +105,15 @@ def rules_of(column: Column) -> RequestRules:
     )
 
 
-MOMENTS = st.datetimes(pd.Timestamp(2000, 1, 1), pd.Timestamp(2001, 1, 1))
+ENDS = [pd.Timestamp(2000, 3, 1), pd.Timestamp(2000, 6, 30, 12)]
+MOMENTS = st.datetimes(*ENDS) | st.datetimes() | st.sampled_from(ENDS)
 COLUMNS: list[tuple[dict[str, Any], Any, pa.DataType]] = [
-    ({"type": "number", "min": -1.5, "max": 2}, st.floats(-3, 3), pa.float64()),
-    ({"type": "number", "min": 0}, st.floats(-1, 1), pa.float64()),
+    (
+        {"type": "number", "min": -1.5, "max": 2},
+        st.floats(-3, 3) | st.sampled_from([-1.5, 2.0]),
+        pa.float64(),
+    ),
+    ({"type": "number", "min": 0}, st.floats(-1, 1) | st.just(-0.0), pa.float64()),
     ({"type": "integer", "max": 2.5}, st.integers(-5, 5), pa.int64()),
     (
         {"type": "datetime", "min": "2000-03-01", "max": "2000-06-30T12:00:00"},
@@ -114,6 +122,49 @@ COLUMNS: list[tuple[dict[str, Any], Any, pa.DataType]] = [
     ),
     ({"type": "category", "categories": ["a", "b"]}, st.sampled_from("abc "), pa.string()),
 ]
+
+
+#: What people send where something else is wanted.
+HOSTILE: list[Any] = [
+    *(None, math.nan, pd.NA, pd.NaT, np.float32("nan"), np.timedelta64("NaT"), Decimal("NaN")),
+    *(np.int64(3), np.uint64(2**64 - 1), np.float32(1.5), np.bool_(False), np.str_("north")),
+    *(2**53 + 1, 10**400, -0.0, 5e-324, 1e308, 3.5e38, math.inf, 1j, Decimal("2.5"), True),
+    *("", "x", "2024-01-01", "2024-02-30", "2024-01-01T00:00:00+02:00", b"a", [1], {"a": 1}),
+    *(pd.Timestamp("2024-01-01T00:00:00.123456789"), np.datetime64("20000-01-01")),
+    *(datetime.timedelta(1), np.timedelta64(1, "ns"), datetime.date(2024, 1, 1)),
+]
+
+
+def objects(values: list[Any]) -> Any:
+    column = np.empty(len(values), dtype=object)
+    column[:] = values
+    return column
+
+
+class TestHostile:
+    """A value that is wrong, or odd, is answered or refused alike in every form."""
+
+    @settings(max_examples=150, deadline=None)
+    @given(data=st.data())
+    def test_every_form_ends_alike(self, data: st.DataObject) -> None:
+        asked = load(GOLDEN / "cancer")
+        cases = jsonfile.loads(asked.files["sample.json"])["cases"]
+        rows = [dict(case["request"]) for case in cases[:2]]
+        for _ in range(2):
+            place = data.draw(st.sampled_from(asked.manifest["features"]))
+            data.draw(st.sampled_from(rows))[place] = data.draw(st.sampled_from(HOSTILE))
+        columns = {name: [row[name] for row in rows] for name in rows[0]}
+        arrays = {name: objects(values) for name, values in columns.items()}
+
+        def end(form: Any) -> Any:
+            try:
+                return asked.respond(form)
+            except RequestError as error:
+                return str(error)
+
+        expected = end(rows)
+        for form in (columns, arrays, pd.DataFrame(arrays, dtype=object), iter(rows)):
+            assert end(form) == expected
 
 
 class TestPrepare:

@@ -270,6 +270,13 @@ class TestSources:
         assert land(*argv) == 2
         assert "--sql and --url-env go together" in capsys.readouterr().err
 
+    def test_a_text_that_often_means_nothing_lands_as_it_is_and_is_noted(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert land(export("NA,2024-01-02,2,no")) == 0
+        assert "note: column id: 'NA' (1 rows) taken as a value" in capsys.readouterr().err
+        assert parquet.read(LANDING / "2024-01.parquet")["id"].to_pylist() == ["NA"]
+
     def test_landing_for_another_source_is_noted(self, capsys: pytest.CaptureFixture[str]) -> None:
         Path("params.yaml").write_text("collect: {source: flights}\n")
         assert land(export(*JANUARY)) == 0

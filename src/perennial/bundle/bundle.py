@@ -14,7 +14,6 @@ from perennial.bundle.request import Outside, RequestError, RequestRules
 from perennial.model import compiled as compiled_model
 from perennial.model.columns import Columns
 from perennial.model.compiled import CompiledModel
-from perennial.model.preprocessing import Refused
 from perennial.runtime import jsonfile
 from perennial.runtime.errors import PerennialError
 
@@ -176,8 +175,9 @@ class Bundle:
     def _answers(self, columns: Columns) -> Array:
         try:
             return self._model.answers(columns)
-        except Refused as refused:
-            raise RequestError(str(refused)) from None
+        except ValueError as error:
+            # The fitted model refused such rows too: parity counts them.
+            raise RequestError(str(error)) from error
 
 
 def _class_name(name: Any) -> str:

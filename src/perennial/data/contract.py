@@ -62,7 +62,7 @@ class Column(Closed):
     sensitive: bool = False
     """Never copied into a bundle's reference sample, distributions or examples."""
     unit: str = ""
-    """Unit of measure, for people."""
+    """Unit of measure, for people; a CSV file may write it beside every number of the column."""
     description: str = ""
     """What it means, for people."""
 

@@ -24,7 +24,7 @@ from perennial.params.build import read_params
 from perennial.params.collect import Collect, Period
 from perennial.runtime import jsonfile
 from perennial.runtime.errors import PerennialError
-from perennial.sources import files, periods
+from perennial.sources import files, periods, remarks
 from perennial.sources.reading.order import canonical
 
 DESCRIPTION = f"""\
@@ -109,6 +109,8 @@ def _plan(arguments: argparse.Namespace, contract: Contract, params: Collect) ->
     _log(f"reading {_shown(arguments)}")
     rows = _incoming(arguments, contract, params)
     _log(f"{len(rows):,} rows; comparing them with {files.FOLDER}")
+    for line in remarks.nulls_kept(rows, contract):
+        _log(f"note: {line}")
     landed = files.read(contract, params) if files.present() else rows.head(0)
     if arguments.name is not None:
         return plan_named(arguments.name, rows, landed, contract)

@@ -71,7 +71,10 @@ _ZONE = re.compile(r", tz=[^\]]*")
 
 def _from_arrow(column: Any, kind: str) -> Array | None:
     if str(column.type).startswith("dictionary"):
-        column = column.cast(column.type.value_type)
+        try:
+            column = column.cast(column.type.value_type)
+        except NotImplementedError:
+            return None
     if _ZONE.sub("", str(column.type)) not in TYPES[kind].taken_from:
         return None
     if kind == "text":
@@ -162,9 +165,21 @@ def _one_by_one(name: str, values: list[Any], kind: str) -> Array:
             column[row] = _converted(value, kind)
         except (TypeError, ValueError, OverflowError) as error:
             reason = f": {error}" if str(error) else ""
-            shown = f"{_plain(value)!r:.500}"
+            shown = _shown(_plain(value))
             raise ValueError(f"row {row}, {name}: {shown} is not a {kind}{reason}") from None
     return column
+
+
+def _shown(value: Any) -> str:
+    """A value in the same words, whichever library holds it."""
+    if isinstance(value, np.timedelta64 | datetime.timedelta):
+        return "a duration"
+    is_moment = isinstance(value, np.datetime64 | datetime.datetime)
+    try:
+        return f"{_datetime(value) if is_moment else value!r:.500}"
+    except (ValueError, OverflowError):
+        # Some of Arrow's values Python has not.
+        return f"a {type(value).__name__}"
 
 
 def _converted(value: Any, kind: str) -> Any:
@@ -208,7 +223,7 @@ def is_missing(value: Any) -> bool:
         return True
     if isinstance(value, float):
         return math.isnan(value)
-    if isinstance(value, np.datetime64):
+    if isinstance(value, np.datetime64 | np.timedelta64):
         return bool(np.isnat(value))
     if isinstance(value, Decimal):
         return value.is_nan()

@@ -28,7 +28,7 @@ def cautions(
     """List what to know of the sides; `last` is the name of the last period."""
     return [
         *partial_period(sides, contract, split, last),
-        *rare_classes(sides, contract),
+        *rare_classes(sides["train"][contract.target], contract),
         *odd_years(sides, contract),
     ]
 
@@ -58,16 +58,15 @@ def partial_period(
         )
 
 
-def rare_classes(sides: Mapping[str, pd.DataFrame], contract: Contract) -> Iterator[str]:
-    """Tell of classes with so few rows in a side that nothing can be learned or said of them."""
-    rows = {side: frame[contract.target] for side, frame in sides.items() if len(frame)}
+def rare_classes(target: pd.Series, contract: Contract) -> Iterator[str]:
+    """Tell of classes with so few training rows that nothing can be learned of them."""
     for label in contract.classes:
-        counts = {side: int((target == label).sum()) for side, target in rows.items()}
-        if min(counts.values()) < FEW:
-            shown = ", ".join(f"{count or 'no'} in {side}" for side, count in counts.items())
+        count = int((target == label).sum())
+        if count < FEW:
             yield (
-                f"class {contract.target}={label} has few rows ({shown}): collect more of them, "
-                "merge it with another class, or take it out of the contract"
+                f"class {contract.target}={label} has {count} row{'' if count == 1 else 's'} in "
+                "train: collect more of them, merge it with another class, or take it out of the "
+                "contract"
             )
 
 

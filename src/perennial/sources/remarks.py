@@ -28,5 +28,6 @@ def nulls_kept(rows: pd.DataFrame, contract: Contract) -> Iterator[str]:
             counts = ", ".join(f"{item['values']!r} ({item['counts']:,} rows)" for item in listed)
             yield (
                 f"column {name}: {counts} taken as a value; if it means a missing one, add it to "
-                f"collect.csv.nulls, or to collect.csv.columns.{name}.nulls"
+                f"collect.csv.nulls, or to collect.csv.columns.{name}.nulls; in other formats "
+                "write nothing there"
             )

@@ -152,7 +152,12 @@ class TestBadCsv:
 
     @pytest.mark.parametrize(
         ("shop", "value"),
-        [(r'"say \"hi\""', 'say "hi"'), (r'"a, \"b\""', 'a, "b"'), ('"a""b"', 'a"b')],
+        [
+            (r'"say \"hi\""', 'say "hi"'),
+            (r'"a, \"b\""', 'a, "b"'),
+            ('"a""b"', 'a"b'),
+            (r"a\,b", "a,b"),
+        ],
     )
     def test_a_quote_behind_the_escape_that_is_set(
         self, sales: Sales, shop: str, value: str
@@ -171,6 +176,20 @@ class TestBadCsv:
     def test_quotes_that_are_odd_but_plain(self, sales: Sales, shop: str, value: str) -> None:
         text = HEADER + GOOD.replace("north", shop) + GOOD
         assert sales.read(text)["shop"].to_pylist() == [value, "north"]
+
+    def test_a_null_of_a_database_is_missing_and_no_letter(self, sales: Sales) -> None:
+        text = HEADER + GOOD.replace("north", r"\N") + r"\N,2024-01-01,\\N,1,1,1" + "\n"
+        table = sales.read(text, escape="\\")
+        assert table["shop"].to_pylist() == [None, r"\N"]
+        assert table["id"].to_pylist() == ["a", None]
+        assert sales.value(r"\N", "shop") == r"\N"
+        assert sales.value(r"\N", "shop", nulls=[r"\N"]) is None
+
+    def test_two_spaces_between_values_are_an_empty_one(self, sales: Sales) -> None:
+        for shop in ("north", 'n"or"th'):
+            text = (HEADER + GOOD.replace("north", shop)).replace(",", " ").replace("1.5", "")
+            (row,) = sales.read(text, delimiter=" ").to_pylist()
+            assert (row["shop"], row["price"], row["count"]) == (shop, None, 2)
 
     def test_another_quote(self, sales: Sales) -> None:
         assert sales.value("'nor,''th\"'", "shop", quote="'") == "nor,'th\""

@@ -132,7 +132,7 @@ class TestNumbers:
             ("kg", ["10 kg", "2.5kg", "", "-3 kg"], [10.0, 2.5, None, -3.0]),
             ("%", ["29%", "3 %"], [29.0, 3.0]),
             ("$", ["$ 1,200", "$5", "-$7", "($8)"], [1200.0, 5.0, -7.0, -8.0]),
-            ("€", ["1,234.50 €"], [1234.5]),
+            ("€", ["1,234.50 €", "(43) €", "( 43 €)", "€ (5)"], [1234.5, -43.0, -43.0, -5.0]),
             ("kg", ["1", "2"], [1.0, 2.0]),
         ],
     )
@@ -140,6 +140,11 @@ class TestNumbers:
         self, unit: str, texts: list[str], expected: list[float]
     ) -> None:
         assert values(texts, {**NUMBER, "unit": unit}, decimal=".") == expected
+
+    @pytest.mark.parametrize("text", ["1 kg 2", "1kg000", "kg", "5 kg kg", "k5g"])
+    def test_a_unit_stands_before_or_behind_its_number(self, text: str) -> None:
+        message = refusal(["3 kg", text], {**NUMBER, "unit": "kg"})
+        assert f'line 3, column x: "{text}" is not a number' in message
 
     def test_a_unit_that_is_a_number_is_none(self) -> None:
         assert values(["1,5", "(21)"], {**NUMBER, "unit": "1"}, decimal=",") == [1.5, -21.0]
@@ -186,6 +191,10 @@ class TestWords:
         assert "collect.csv.nulls" in message
         assert values([" NULL", "1", "0"], BOOLEAN, nulls=["NULL"]) == [None, True, False]
 
+    def test_in_json_true_is_no_number(self) -> None:
+        with pytest.raises(PerennialError, match="line 2, column x: true is not a number"):
+            read([1, True, 1.0], "number", "jsonl")
+
     def test_words_of_ones_own(self) -> None:
         words = {"columns": {"x": {"true_values": ["Ja"], "false_values": ["Nein"]}}}
         assert values(["ja", "NEIN", ""], BOOLEAN, **words) == [True, False, None]
@@ -214,7 +223,7 @@ class TestWords:
 class TestMissing:
     @pytest.mark.parametrize("kind", ["category", "text", "number", "integer", "boolean"])
     def test_nulls_are_trimmed_as_values_are(self, kind: str) -> None:
-        assert values([" ? ", "?", "", "  ", "1"], {"type": kind}, nulls=["?"])[:4] == [None] * 4
+        assert values([" ? ", "?", "", "  ", "1"], {"type": kind}, nulls=["? "])[:4] == [None] * 4
 
     def test_nulls_of_one_column(self) -> None:
         dialect = {"nulls": ["NA"], "columns": {"x": {"nulls": []}}}

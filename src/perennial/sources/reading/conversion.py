@@ -6,6 +6,7 @@ distinct value is looked at by itself, in `single`, and those that are refused a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,10 +18,12 @@ import pyarrow.types as pt
 
 from perennial.data.contract import Type
 from perennial.data.parquet import ARROW
-from perennial.model.types import EXACT
 
 if TYPE_CHECKING:
     from perennial.sources.reading.writing import Writing
+
+#: Whole numbers are exact as floats up to here.
+EXACT = 2**53
 
 #: What Arrow raises for a column that it cannot convert.
 _ARROW = (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError)
@@ -107,14 +110,22 @@ def _trimmed(column: pa.ChunkedArray, how: Writing) -> pa.ChunkedArray:
 
 
 def _numbers_from_texts(column: pa.ChunkedArray, how: Writing | None) -> pa.ChunkedArray:
-    if how and how.decimal == ",":
-        _refuse_unless(pc.invert(pc.match_substring(column, ".")))
-        column = pc.replace_substring(column, ",", ".")
+    if how and how.is_stated:
+        column = _without_marks(column, how.decimal, how.thousands)
     if how and how.may_be_german and not how.is_stated:
         _refuse_unless(pc.invert(pc.match_substring_regex(column, _GROUPED)))
     numbers = column.cast(pa.float64())
     _refuse_unless(pc.less(pc.abs(numbers), float(EXACT)))
     return _finite(numbers)
+
+
+def _without_marks(column: pa.ChunkedArray, decimal: str, thousands: str) -> pa.ChunkedArray:
+    mark = re.escape(thousands)
+    grouped = rf"|[1-9][0-9]{{0,2}}({mark}[0-9]{{3}})+" if thousands else ""
+    plain = rf"^-?([0-9]+{grouped})({re.escape(decimal)}[0-9]*)?$"
+    _refuse_unless(pc.match_substring_regex(column, plain))
+    column = pc.replace_substring(column, thousands, "") if thousands else column
+    return pc.replace_substring(column, decimal, ".")
 
 
 def _numbers(column: pa.ChunkedArray, _: Writing | None) -> pa.ChunkedArray:
@@ -164,7 +175,7 @@ def _moments_from_texts(column: pa.ChunkedArray, how: Writing | None) -> pa.Chun
     _refuse_unless(pa.array([how is None or how.date_format in (None, "iso")]))
     zoned = pc.match_substring_regex(column, _OFFSET)
     if pc.any(zoned).as_py():
-        _refuse_unless(zoned)
+        # Arrow refuses a text without an offset then.
         return _within_years(column.cast(ZONED))
     return _within_years(column.cast(pa.timestamp("us")))
 

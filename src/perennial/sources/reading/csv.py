@@ -6,6 +6,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from functools import cache
@@ -37,6 +38,7 @@ def read(content: bytes, name: str, contract: Contract, dialect: Csv) -> Conform
         dialect.encoding,
         hint="set collect.csv.encoding to what it is written in, such as cp1252 or latin-1",
     )
+    text = _without_escaped_nulls(text, dialect)
     header = _header(text, name, contract, dialect)
     table = _texts(text, header, name, dialect).rename_columns(header)
 
@@ -67,6 +69,14 @@ def read_compressed(content: bytes, name: str, contract: Contract, dialect: Csv)
 def read_tabs(content: bytes, name: str, contract: Contract, dialect: Csv) -> Conformed:
     """Read the content of a file whose values are separated by tabs."""
     return read(content, name, contract, dialect.model_copy(update={"delimiter": "\t"}))
+
+
+def _without_escaped_nulls(text: str, dialect: Csv) -> str:
+    r"""Leave out a value of \N, by which databases write a missing one where \ is the escape."""
+    if dialect.escape is None:
+        return text
+    mark = re.escape(dialect.delimiter)
+    return re.sub(rf"(?<![^{mark}\n]){re.escape(dialect.escape)}N(?![^{mark}\r\n])", "", text)
 
 
 def _header(text: str, name: str, contract: Contract, dialect: Csv) -> list[str]:
@@ -173,7 +183,7 @@ def _records(
         delimiter=dialect.delimiter,
         quotechar=dialect.quote,
         escapechar=dialect.escape,
-        skipinitialspace=skips,
+        skipinitialspace=skips and dialect.delimiter != " ",
         strict=strict,
     )
     line = 1

@@ -15,7 +15,8 @@ from functools import lru_cache
 from typing import Any
 
 from perennial.data.contract import CONTRACT, Type
-from perennial.model.types import EXACT, TYPES
+from perennial.model.types import TYPES
+from perennial.sources.reading.conversion import EXACT
 from perennial.sources.reading.writing import NUMERIC_DATE, Writing, normal_form
 
 # Texts and not patterns: what the flights need is imported without them being compiled.
@@ -23,6 +24,8 @@ _ISO = (
     r"\d{4}(?:-\d\d-\d\d|\d{4}|-?W\d\d(?:-?[1-7])?)"
     r"(?:[T ](?:[01]\d|2[0-3])(?::?[0-5]\d(?::?[0-5]\d(?:[.,]\d+)?)?)?(?:Z|[+-]\d\d(?::?\d\d)?)?)?"
 )
+#: Stands for a unit, which may be before a number or behind it, inside brackets or outside.
+_UNIT = "\x00"
 _MARKED = r"[(+\-\u2212]?\s*\d+(?:[.,'\u2019\s_]\d+)+\)?"
 _NOT = r"\d\s.,'\u2019+\-\u2212()<>=~≤≥≈±"
 #: A number with a unit: before it, a sign such as $ or a word of its own, or behind it.
@@ -166,14 +169,14 @@ _FROM_VALUE: dict[Type, Callable[[Any, Writing], Any]] = {
 
 def _plain(text: str, how: Writing, meaning: str) -> str:
     """A number as Python writes it; (432) is -432, as accountants write."""
-    found = _number_pattern(how.decimal, how.thousands, how.unit).fullmatch(text)
-    if not found or bool(found["open"]) != bool(found["close"]) or not (
-        found["whole"] or found["part"]
-    ):  # fmt: skip
+    has_unit = bool(how.unit) and how.unit in text
+    marked = text.replace(how.unit, _UNIT, 1) if has_unit else text
+    found = _number_pattern(how.decimal, how.thousands).fullmatch(marked)
+    is_closed = found and bool(found["open"]) == bool(found["close"])
+    if not found or not is_closed or _UNIT in text or not (found["whole"] or found["part"]):
         raise Refused(_question(text, how, meaning))
-    signs = [sign for sign in (found["open"], found["sign"], found["inner"]) if sign]
-    has_unit = bool(found["before"]) + bool(found["after"])
-    if len(signs) > 1 or has_unit > 1:
+    signs = [sign for sign in (found["open"], found["sign"]) if sign]
+    if len(signs) > 1:
         raise Refused(meaning)
     if how.has_unit and not has_unit:
         raise Refused(f"{meaning} in {how.unit}, as other rows have it")
@@ -183,14 +186,14 @@ def _plain(text: str, how: Writing, meaning: str) -> str:
 
 
 @lru_cache
-def _number_pattern(decimal: str, thousands: str, unit: str) -> re.Pattern[str]:
+def _number_pattern(decimal: str, thousands: str) -> re.Pattern[str]:
     alike = {" ": "[ \u00a0\u202f\u2009]", "'": "['\u2019]"}
-    mark, affix = alike.get(thousands, re.escape(thousands)), re.escape(unit) or "(?!)"
+    mark = alike.get(thousands, re.escape(thousands))
     grouped = rf"|[1-9][0-9]{{0,2}}(?:{mark}[0-9]{{2,3}})*{mark}[0-9]{{3}}" if thousands else ""
     return re.compile(
-        rf"(?P<open>\()?\s*(?P<sign>[+\-\u2212]?)\s*(?P<before>{affix})?\s*(?P<inner>[+\-\u2212]?)"
+        rf"[{_UNIT}\s]*(?P<open>\()?[{_UNIT}\s]*(?P<sign>[+\-\u2212]?)[{_UNIT}\s]*"
         rf"(?P<whole>[0-9]*{grouped})(?:{re.escape(decimal)}(?P<part>[0-9]*))?"
-        rf"(?P<power>[eE][+-]?[0-9]+)?\s*(?P<after>{affix})?\s*(?P<close>\))?"
+        rf"(?P<power>[eE][+-]?[0-9]+)?[{_UNIT}\s]*(?P<close>\))?[{_UNIT}\s]*"
     )
 
 
@@ -199,7 +202,7 @@ def _question(text: str, how: Writing, meaning: str) -> str:
         return _unknown_marks(meaning)
     found = re.fullmatch(_WITH_UNIT, text)
     affix = (found[1] or found[2] or "").strip() if found else ""
-    if affix and not how.unit:
+    if affix.isprintable() and affix and not how.unit:
         return (
             f"{meaning} by itself; if all rows are in {affix}, write `unit: {affix}` at the column "
             f"in {CONTRACT}"
