@@ -16,6 +16,7 @@ from perennial.model.crossfit import MOST_FOLDS, Crossfit
 from perennial.model.decision import Decision
 from perennial.params.train import Train
 from perennial.runtime import jsonfile
+from perennial.runtime.errors import PerennialError
 
 YES_NO = Decision(["no", "yes"])
 
@@ -133,6 +134,23 @@ class TestCrossfit:
         assert done is not None
         assert done.decisions == {}
         assert "no threshold has a recall of 0.9" in done.note
+
+    def test_a_curve_fitted_on_the_same_rows_makes_no_precision_of_luck(self) -> None:
+        # Scores say nothing; isotonic's steps are where the labels happen to be good.
+        given_ = params(
+            calibration="isotonic",
+            threshold={"method": "precision_at", "value": 0.6, "confidence": 0.8},
+        )
+        chosen = 0
+        for seed in range(100):
+            rng = np.random.default_rng(seed)
+            positive, codes = rng.random(1000), (rng.random(1000) < 0.599).astype(int)
+            try:
+                fit_decision(YES_NO, np.stack([1 - positive, positive], axis=1), codes, given_)
+            except PerennialError:
+                continue
+            chosen += 1
+        assert chosen <= 100 * 0.2 + 3 * (100 * 0.16) ** 0.5
 
     def test_a_baseline_that_cannot_promise_stops_no_model(self) -> None:
         codes = np.arange(400) % 2

@@ -35,7 +35,8 @@ def fit_decision(decision: Decision, scores: Array, target: Array, params: Train
     if len(decision.classes) > 2:
         return decision
     positive = decision.answers(scores)[:, 1]
-    return replace(decision, threshold=choose_threshold(params.threshold, target == 1, positive))
+    threshold = choose_threshold(params.threshold, target == 1, positive, scores[:, 1])
+    return replace(decision, threshold=threshold)
 
 
 def fit_baseline(decision: Decision, scores: Array, target: Array, params: Train) -> Decision:
