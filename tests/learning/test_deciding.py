@@ -122,7 +122,7 @@ class TestCrossfit:
         assert done is not None
         assert done.decisions == {}
         assert "not cross-fitted" in done.note
-        assert "a class stands in too few rows" in done.note
+        assert "some class is not in two rows at least" in done.note
 
     def test_a_promise_that_a_fold_cannot_make_is_said(self) -> None:
         # Thirty positives are enough to promise a recall of 0.9; those of nine folds are not.

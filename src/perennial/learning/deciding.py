@@ -64,7 +64,7 @@ def crossfit(
     blocks = np.arange(len(rows.target)) if rows.blocks is None else rows.blocks
     folds = fold_numbers(blocks, rows.target)
     if folds is None:
-        return _without(f"a class stands in too few {rows.unit}")
+        return _without(f"some class is not in two {rows.unit} at least")
     try:
         decisions = {
             name: [
