@@ -55,8 +55,20 @@ class TestFolds:
         assert set(folds) == set(range(count))
         for block in np.unique(blocks):
             assert len(np.unique(folds[blocks == block])) == 1
+        several = max(target) > 1
+        needed = {c for c in target if len(set(blocks[target == c])) > 1 or not several}
         for fold in range(count):
-            assert set(target[folds != fold]) == set(target)
+            assert set(target[folds != fold]) >= needed
+
+    def test_a_single_row_of_one_of_many_classes_keeps_none_from_it(self) -> None:
+        target = np.append(np.arange(99) % 3, 3)
+        scores = np.full((100, 4), 0.25)
+        for method in ("sigmoid", "isotonic"):
+            decision = Decision(list("abcd"))
+            done = crossfit({"model": scores}, decision, side(target), params(calibration=method))
+            assert done is not None
+            (apart,) = [decisions[done.folds[-1]] for decisions in done.decisions.values()]
+            assert 0 < apart.answers(scores)[-1, 3] < 0.02
 
     def test_rows_of_each_class_are_dealt_evenly(self) -> None:
         target = np.arange(200) % 4 == 0
