@@ -16,6 +16,7 @@ from perennial.model.crossfit import MOST_FOLDS, Crossfit
 from perennial.model.decision import Decision
 from perennial.params.train import Train
 from perennial.runtime import jsonfile
+from perennial.runtime.errors import PerennialError
 
 YES_NO = Decision(["no", "yes"])
 
@@ -54,8 +55,20 @@ class TestFolds:
         assert set(folds) == set(range(count))
         for block in np.unique(blocks):
             assert len(np.unique(folds[blocks == block])) == 1
+        several = max(target) > 1
+        needed = {c for c in target if len(set(blocks[target == c])) > 1 or not several}
         for fold in range(count):
-            assert set(target[folds != fold]) == set(target)
+            assert set(target[folds != fold]) >= needed
+
+    def test_a_single_row_of_one_of_many_classes_keeps_none_from_it(self) -> None:
+        target = np.append(np.arange(99) % 3, 3)
+        scores = np.full((100, 4), 0.25)
+        for method in ("sigmoid", "isotonic"):
+            decision = Decision(list("abcd"))
+            done = crossfit({"model": scores}, decision, side(target), params(calibration=method))
+            assert done is not None
+            (apart,) = [decisions[done.folds[-1]] for decisions in done.decisions.values()]
+            assert 0 < apart.answers(scores)[-1, 3] < 0.02
 
     def test_rows_of_each_class_are_dealt_evenly(self) -> None:
         target = np.arange(200) % 4 == 0
@@ -121,7 +134,7 @@ class TestCrossfit:
         assert done is not None
         assert done.decisions == {}
         assert "not cross-fitted" in done.note
-        assert "a class stands in too few rows" in done.note
+        assert "some class is not in two rows at least" in done.note
 
     def test_a_promise_that_a_fold_cannot_make_is_said(self) -> None:
         # Thirty positives are enough to promise a recall of 0.9; those of nine folds are not.
@@ -133,6 +146,23 @@ class TestCrossfit:
         assert done is not None
         assert done.decisions == {}
         assert "no threshold has a recall of 0.9" in done.note
+
+    def test_a_curve_fitted_on_the_same_rows_makes_no_precision_of_luck(self) -> None:
+        # Scores say nothing; isotonic's steps are where the labels happen to be good.
+        given_ = params(
+            calibration="isotonic",
+            threshold={"method": "precision_at", "value": 0.6, "confidence": 0.8},
+        )
+        chosen = 0
+        for seed in range(100):
+            rng = np.random.default_rng(seed)
+            positive, codes = rng.random(1000), (rng.random(1000) < 0.599).astype(int)
+            try:
+                fit_decision(YES_NO, np.stack([1 - positive, positive], axis=1), codes, given_)
+            except PerennialError:
+                continue
+            chosen += 1
+        assert chosen <= 100 * 0.2 + 3 * (100 * 0.16) ** 0.5
 
     def test_a_baseline_that_cannot_promise_stops_no_model(self) -> None:
         codes = np.arange(400) % 2

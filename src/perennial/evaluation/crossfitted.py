@@ -30,45 +30,38 @@ DECIDED = ("precision", "recall", "f1")
 def crossfitted(side: Side, models: Models, crossfit: Crossfit) -> Side:
     """The side with cross-fitted answers; as it is, but for the note, if there are none."""
     side = replace(side, note=crossfit.note)
-    folds = crossfit.folds
-    if not crossfit.decisions:
+    names = list(crossfit.decisions)
+    if not names:
         return side
-    by_fold = {
-        name: _by_fold(getattr(models, name), side, decisions)
-        for name, decisions in crossfit.decisions.items()
-    }
-    whole = replace(side, answers=side.answers | _own(by_fold, folds))
+    own = [
+        _own(getattr(models, name), side, crossfit.decisions[name], crossfit.folds)
+        for name in names
+    ]
+    whole, ranked, decided = (
+        replace(side, answers=side.answers | dict(zip(names, answers, strict=True)))
+        for answers in zip(*own, strict=True)
+    )
     if side.task != "binary":
         return whole
-    ranks = {name: [_ranks(answers) for answers in all_] for name, all_ in by_fold.items()}
-    chosen = {
-        name: [
-            np.eye(2)[d.codes(answers)] for d, answers in zip(decisions, by_fold[name], strict=True)
-        ]
-        for name, decisions in crossfit.decisions.items()
-    }
-    half = side.thresholds | dict.fromkeys(chosen, 0.5)
-    ranked = replace(side, answers=side.answers | _own(ranks, folds))
-    decided = replace(side, answers=side.answers | _own(chosen, folds), thresholds=half)
+    decided = replace(decided, thresholds=side.thresholds | dict.fromkeys(names, 0.5))
     apart = dict.fromkeys(RANKED, ranked) | dict.fromkeys(DECIDED, decided)
     return replace(whole, apart=apart)
 
 
-def _by_fold(model: CompiledModel, side: Side, decisions: list[Decision]) -> list[Array]:
-    raw = in_batches(model.scored, side.columns, len(side.sample.target))
-    return [decision.answers(raw) for decision in decisions]
+def _own(model: CompiledModel, side: Side, decisions: list[Decision], folds: Array) -> Array:
+    """Each row by its fold's decision: probabilities, ranks and 0 or 1; (3, rows, classes)."""
+    scores = in_batches(model.scored, side.columns, len(folds))
+    own = np.empty((3, *scores.shape))
+    for fold, decision in enumerate(decisions):
+        answers, mine = decision.answers(scores), folds == fold
+        own[0, mine] = answers[mine]
+        own[1, mine] = np.apply_along_axis(_ranks, 0, answers)[mine]
+        own[2, mine] = np.eye(scores.shape[1])[decision.codes(answers[mine])]
+    return own
 
 
-def _own(by_fold: dict[str, list[Array]], folds: Array) -> dict[str, Array]:
-    """Of each model's answers by fold, each row's by the fold that it is in."""
-    every = np.arange(len(folds))
-    return {name: np.stack(answers)[folds, every] for name, answers in by_fold.items()}
-
-
-def _ranks(answers: Array) -> Array:
-    """Probabilities (rows, 2) as ranks from 0 to 1, ties sharing their mean rank."""
-    positive = answers[:, 1]
-    ordered = np.sort(positive)
-    ends = [np.searchsorted(ordered, positive, side=side) for side in ("left", "right")]
-    rank = (ends[0] + ends[1]) / (2 * len(ordered))
-    return np.stack([1 - rank, rank], axis=1)
+def _ranks(values: Array) -> Array:
+    """Ranks from 0 to 1 of values (rows,), ties sharing their mean rank."""
+    ordered = np.sort(values)
+    ends = [np.searchsorted(ordered, values, side=side) for side in ("left", "right")]
+    return np.asarray((ends[0] + ends[1]) / (2 * len(values)))

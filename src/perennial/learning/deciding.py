@@ -35,7 +35,8 @@ def fit_decision(decision: Decision, scores: Array, target: Array, params: Train
     if len(decision.classes) > 2:
         return decision
     positive = decision.answers(scores)[:, 1]
-    return replace(decision, threshold=choose_threshold(params.threshold, target == 1, positive))
+    threshold = choose_threshold(params.threshold, target == 1, positive, scores[:, 1])
+    return replace(decision, threshold=threshold)
 
 
 def fit_baseline(decision: Decision, scores: Array, target: Array, params: Train) -> Decision:
@@ -63,7 +64,7 @@ def crossfit(
     blocks = np.arange(len(rows.target)) if rows.blocks is None else rows.blocks
     folds = fold_numbers(blocks, rows.target)
     if folds is None:
-        return _without(f"a class stands in too few {rows.unit}")
+        return _without(f"some class is not in two {rows.unit} at least")
     try:
         decisions = {
             name: [
@@ -88,19 +89,27 @@ def fold_numbers(blocks: Array, target: Array) -> Array | None:
     """Number the fold of each row, from 0, so that each class is left when a fold is.
 
     Blocks and class codes have shape (rows,); the folds are as many as can be, to `MOST_FOLDS`,
-    and None if not even two can.
+    and None if not even two can. One of several classes may stand in one block alone: without it
+    calibration takes the class for rare.
     """
     _, blocks = np.unique(blocks, return_inverse=True)
     sizes = np.bincount(blocks)
     means = np.bincount(blocks, weights=target) / sizes
     place = np.empty(len(sizes), np.int64)
     place[np.lexsort((sizes, means))] = np.arange(len(sizes))
+    spread = _spread(blocks, target)
+    needed = spread > (1 if len(spread) > 2 else 0)
     for count in range(min(MOST_FOLDS, len(sizes)), 1, -1):
         # Dealt there and back, blocks alike to different folds: the folds are alike, too.
         turn = place % (2 * count)
         folds = np.minimum(turn, 2 * count - 1 - turn)[blocks]
-        tally = np.zeros((count, int(target.max()) + 1), np.int64)
-        np.add.at(tally, (folds, target), 1)
-        if (tally.max(axis=0) < np.maximum(tally.sum(axis=0), 1)).all():
+        if (_spread(folds, target)[needed] > 1).all():
             return np.asarray(folds)
     return None
+
+
+def _spread(parts: Array, target: Array) -> Array:
+    """How many parts of the rows hold each class, (classes,)."""
+    held = np.zeros((int(parts.max()) + 1, int(target.max()) + 1), np.bool_)
+    held[parts, target] = True
+    return np.asarray(held.sum(axis=0))
