@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from perennial.evaluation.blocks import Blocks, effective_blocks
+from perennial.evaluation.blocks import Blocks, blocks_by, effective_blocks
 from perennial.evaluation.bootstrap import estimate_difference
 from perennial.evaluation.delong import area_difference
 from perennial.evaluation.difference import Contrast, crossed, merged
@@ -308,8 +308,6 @@ def coverage(sets: int) -> Iterator[Figure]:
         ("30 days crossed by 300 groups", lambda rng: (rng.integers(0, 30, 1_600),
                                                        rng.integers(0, 300, 1_600))),
     ]  # fmt: skip
-    from perennial.evaluation.blocks import blocks_by
-
     for number, (design, draw) in enumerate(crossings):
         for of_day, of_group in ((0.4, 0.0), (0.0, 0.4), (0.3, 0.3)):
             held = 0
@@ -433,6 +431,37 @@ def loss_worse(rows: int, name: str) -> Callable[[Rng], Drawn]:
     return draw
 
 
+def surprise_worse(rows: int) -> Callable[[Rng], Drawn]:
+    """One row in a hundred is surely and wrongly answered, where the base tosses a coin."""
+
+    def draw(rng: Rng) -> Drawn:
+        truth = rng.random(rows) < 0.3
+        chance = np.where(rng.random(rows) < 0.01, np.where(truth, 0.001, 0.999), 0.5)
+        ours, theirs = (BinaryScores(truth, one, 0.5) for one in (chance, np.full(rows, 0.5)))
+        found = estimate_difference(
+            ours, theirs, None, resamples=RESAMPLES, only=["log_loss"]
+        ).found
+        return found.get("log_loss"), "rows"
+
+    return draw
+
+
+def balanced_worse(rows: int) -> Callable[[Rng], Drawn]:
+    """Three in a hundred rows of the rarest of three classes are wrong: the mean loses 0.01."""
+
+    def draw(rng: Rng) -> Drawn:
+        truth = rng.choice(3, size=rows, p=[0.6, 0.35, 0.05])
+        sure = 0.8 * np.eye(3) + 0.1 * (1 - np.eye(3))
+        lost = (truth == 2) & (rng.random(rows) < 3 * MARGIN)
+        ours = MulticlassScores(truth, sure[np.where(lost, 0, truth)])
+        theirs = MulticlassScores(truth, sure[truth])
+        only = ["balanced_accuracy"]
+        found = estimate_difference(ours, theirs, None, resamples=RESAMPLES, only=only).found
+        return found.get("balanced_accuracy"), "rows"
+
+    return draw
+
+
 def bad_days(count: int, noise: float, draw_rows: Callable[[Rng], Array] | None = None) -> Any:
     """One block in twenty loses twenty margins."""
 
@@ -448,6 +477,7 @@ def bad_days(count: int, noise: float, draw_rows: Callable[[Rng], Array] | None 
 
 
 RMSE_MARGIN = float(np.sqrt(0.99 + 0.01 * 100) - 1)
+SURPRISE_MARGIN = float(0.01 * (np.log(1000) - np.log(2)))
 MAE_MARGIN = float(0.01 * (10 - np.sqrt(2 / np.pi)))
 
 WORSE: list[tuple[str, str, float, Callable[[Rng], Drawn]]] = [
@@ -461,6 +491,10 @@ WORSE: list[tuple[str, str, float, Callable[[Rng], Drawn]]] = [
       for n in (20, 100, 200, 1_000)),
     *((f"mae, {n} rows, 1% ten deviations off", "mae", MAE_MARGIN, loss_worse(n, "mae"))
       for n in (100, 1_000)),
+    *((f"log_loss, {n} rows, 1% surely wrong", "log_loss", SURPRISE_MARGIN, surprise_worse(n))
+      for n in (150, 1_000)),
+    *((f"balanced_accuracy, {n} rows, 5% of one class", "balanced_accuracy", MARGIN,
+       balanced_worse(n)) for n in (800, 8_000)),
     *((f"{n} days, one in twenty bad, noise {noise:g}", "roc_auc", MARGIN, bad_days(n, noise))
       for n in (30, 60, 90, 180) for noise in (0.001, 0.02, 0.04)),
     ("60 very uneven days, one in twenty bad", "roc_auc", MARGIN,

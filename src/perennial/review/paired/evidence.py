@@ -96,13 +96,12 @@ def gather(answers: Answers, params: Compare) -> Evidence:
     classes = len(answers.contract.classes)
     primary = primary_metric(answers.head.metrics, task, answers.params.evaluate)
     differences, lacking = _differences(answers, params)
-    ways = sample.dependence.ways
     return Evidence(
         primary=primary,
         differences=_adjusted(differences, primary.name),
         lacking=lacking,
         slices=adjusted(list(_slices(answers, params))),
-        blocks=min(effective_blocks(block_codes(way, len(sample.target))) for way in ways[:2]),
+        blocks=_effective(sample.dependence, len(sample.target)),
         unit=sample.unit,
         rarest=int(np.bincount(sample.target, minlength=classes).min()) if classes else None,
     )
@@ -201,12 +200,14 @@ def _lack_of_slice(counts: Array, blocks: Blocks, params: Compare, *, is_of_clas
     rows = int(counts.sum())
     if is_of_class and rows < params.min_positives:
         return f"{rows} rows of the rarer class, fewer than {params.min_positives}"
-    effective = min(
-        effective_blocks(block_codes(way, len(counts)), counts) for way in blocks.ways[:2]
-    )
+    effective = _effective(blocks, len(counts))
     if effective < params.min_blocks:
         return f"{effective:.1f} effective {blocks.unit}, fewer than {params.min_blocks}"
     return ""
+
+
+def _effective(blocks: Blocks, rows: int) -> float:
+    return min(effective_blocks(block_codes(way, rows)) for way in blocks.ways[:2])
 
 
 def mean_difference(losses: Array, blocks: Blocks, *, confidence: float = 0.95) -> Contrast:
