@@ -28,6 +28,7 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from perennial.data.contract import Contract, read_contract
 from perennial.evaluation.bootstrap import Estimate, estimate, estimate_difference
+from perennial.evaluation.intervals import Figure
 from perennial.evaluation.metrics.binary import BinaryScores
 from perennial.evaluation.scoring import blocks_of
 
@@ -148,7 +149,7 @@ def estimate_all(
     }
     return {
         name: (
-            estimate(scorer, days, only=[METRIC])[METRIC],
+            sure(estimate(scorer, days, only=[METRIC])[METRIC]),
             None
             if name == OURS
             else estimate_difference(scorers[OURS], scorer, days, only=[METRIC])[METRIC],
@@ -174,6 +175,14 @@ def report(
     )
     notes = [f"On {len(test):,} test rows; intervals over whole days.", bars]
     return markdown(head, rows, notes) if md else plain(head, rows, notes)
+
+
+def sure(figure: Figure) -> Estimate:
+    """A figure that has an interval."""
+    value, low, high, error = figure.value, figure.low, figure.high, figure.standard_error
+    if value is None or low is None or high is None or error is None:
+        raise ValueError(figure.why_not)
+    return Estimate(value, low, high, error)
 
 
 def interval(estimate: Estimate) -> str:

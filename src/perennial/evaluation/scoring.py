@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,7 +11,8 @@ from numpy.typing import NDArray
 
 from perennial.data.contract import Contract, Task
 from perennial.data.target import target_of
-from perennial.evaluation.bootstrap import Estimate, estimate
+from perennial.evaluation.bootstrap import estimate
+from perennial.evaluation.intervals import Figure
 from perennial.evaluation.metrics import binary, multiclass, regression
 from perennial.evaluation.metrics.definition import Definition, Metric, Scorer
 from perennial.model.columns import from_arrow
@@ -41,22 +43,38 @@ class Sample:
         return Sample(self.target[rows], None if self.blocks is None else self.blocks[rows])
 
 
-def scorer_of(task: Task, target: Array, answers: Array, threshold: float | None) -> Scorer:
+def scorer_of(
+    task: Task,
+    target: Array,
+    answers: Array,
+    threshold: float | None,
+    names: Sequence[str] | None = None,
+) -> Scorer:
     """The scorer of a task, for answers as `perennial.model` gives them.
 
-    Class codes with probabilities (rows, classes), or values with values (rows,).
+    Class codes with probabilities (rows, classes), or values with values (rows,). `names` are what
+    messages call the classes: see `class_names`.
     """
     if task == "binary":
         threshold = 0.5 if threshold is None else threshold
-        return binary.BinaryScores(target == 1, answers[:, 1], threshold)
+        names = names or ("negative", "positive")
+        return binary.BinaryScores(target == 1, answers[:, 1], threshold, names)
     if task == "multiclass":
-        return multiclass.MulticlassScores(target, answers)
+        return multiclass.MulticlassScores(target, answers, names or ())
     return regression.RegressionScores(target, answers)
+
+
+def class_names(contract: Contract) -> tuple[str, ...]:
+    """The classes as messages name them, such as `late=true`."""
+    labels = [
+        str(label).lower() if isinstance(label, bool) else label for label in contract.classes
+    ]
+    return tuple(f"{contract.target}={label}" for label in labels)
 
 
 def judge(
     scorer: Scorer, sample: Sample, params: Evaluate, *, only: list[str] | None = None
-) -> dict[str, Estimate]:
+) -> dict[str, Figure]:
     """Metrics with intervals, all or `only` some, by `bootstrap.estimate`."""
     return estimate(
         scorer,

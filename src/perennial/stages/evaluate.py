@@ -6,7 +6,7 @@ Why so: docs/decisions.md#d30
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,10 +62,36 @@ def main() -> None:
     # Not the test rows' figure: every experiment prints this line.
     (figure,) = (row for row in metrics["validation"]["detail"] if row["metric"] == primary.name)
     print(
-        f"evaluate: {primary.name} {figure['value']:.4f} ({figure['low']:.4f} to "
-        f"{figure['high']:.4f}) on {tables['validation'].num_rows:,} validation rows; "
-        f"{tables['test'].num_rows:,} test rows scored"
+        f"evaluate: {primary.name} {in_words(figure)} on {tables['validation'].num_rows:,} "
+        f"validation rows; {tables['test'].num_rows:,} test rows scored"
     )
+    if not importances:
+        drawn = "the rows drawn for it (evaluate.importance.rows)"
+        print(f"evaluate: no permutation importance: {primary.name} has no value on {drawn}")
+    for side, report in metrics.items():
+        for line in notes(report["detail"], ("why_not", "warning")):
+            print(f"evaluate: {side}: {line}")
+    for line in notes(metrics["validation"]["detail"], ("remark",)):
+        print(f"evaluate: validation: {line}")
+
+
+def in_words(figure: Mapping[str, Any]) -> str:
+    """A figure as people read it, with its interval where it has one."""
+    if figure["value"] is None:
+        return "cannot be told"
+    if figure["low"] is None:
+        return f"{figure['value']:.4f}"
+    return f"{figure['value']:.4f} ({figure['low']:.4f} to {figure['high']:.4f})"
+
+
+def notes(detail: list[dict[str, Any]], keys: Sequence[str]) -> Iterator[str]:
+    """What metrics say beside their figures; those that say the same share a line."""
+    by_text: dict[str, list[str]] = {}
+    for row in detail:
+        for key in keys:
+            if key in row:
+                by_text.setdefault(row[key], []).append(row["metric"])
+    yield from (f"{', '.join(names)}: {text}" for text, names in by_text.items())
 
 
 def read_models() -> Models:

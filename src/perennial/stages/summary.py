@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from textwrap import fill
 from typing import Any
 
 from perennial.params.paths import BUNDLE, TEST_METRICS
@@ -11,6 +12,9 @@ from perennial.runtime import jsonfile
 
 #: Metrics shown; the rest are in the file.
 SHOWN = 4
+
+#: Of a line.
+WIDTH = 96
 
 
 def summary(metrics: dict[str, Any], name: str) -> str:
@@ -23,10 +27,17 @@ def _figures(metrics: dict[str, Any]) -> Iterator[str]:
     width = max(len(row["metric"]) for row in rows)
     for row in rows:
         linear = "-" if row["linear"] is None else f"{row['linear']:.4f}"
-        yield (
-            f"  {row['metric']:<{width}}  {row['value']:.4f}  "
-            f"({row['low']:.4f} to {row['high']:.4f}), a linear model {linear}"
-        )
+        yield f"  {row['metric']:<{width}}  {_told(row)}, a linear model {linear}"
+        for note in ("why_not", "warning", "remark"):
+            if note in row:
+                yield fill(row[note], WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 4)
+
+
+def _told(row: dict[str, Any]) -> str:
+    value, low, high = (
+        "-" if row[name] is None else f"{row[name]:.4f}" for name in ("value", "low", "high")
+    )
+    return value if row["low"] is None else f"{value}  ({low} to {high})"
 
 
 def _next() -> list[str]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from perennial.evaluation.metrics.calibration import Cells, bins_of
 from perennial.evaluation.metrics.columns import (
     BoolArray,
     FloatArray,
@@ -28,15 +30,14 @@ from perennial.evaluation.metrics.definition import (
     registered,
 )
 from perennial.evaluation.metrics.ranking import Ranking, Tally
-from perennial.evaluation.metrics.sums import equal_mass_starts, ratio
-
-CALIBRATION_BINS = 10
+from perennial.evaluation.metrics.sums import ratio
 
 
 class BinaryScores(Scorer):
     """Probabilities of the positive class (rows,), beside the truth (rows,) of booleans.
 
-    A row is predicted positive when its probability is at least the threshold.
+    A row is predicted positive when its probability is at least the threshold; `names` are what
+    messages call negatives and positives.
 
     Examples
     --------
@@ -46,9 +47,16 @@ class BinaryScores(Scorer):
     {'roc_auc': 0.5, 'precision': 1.0, 'recall': 0.5}
     """
 
-    def __init__(self, target: npt.ArrayLike, probability: npt.ArrayLike, threshold: float) -> None:
+    def __init__(
+        self,
+        target: npt.ArrayLike,
+        probability: npt.ArrayLike,
+        threshold: float,
+        names: Sequence[str] = ("negative", "positive"),
+    ) -> None:
         self.target, self.probability = binary_columns(target, probability)
         self.threshold = checked_threshold(threshold)
+        self.names = names
 
     @property
     def definitions(self) -> tuple[Definition[BinaryScores], ...]:
@@ -62,11 +70,11 @@ class BinaryScores(Scorer):
 
     def replaced(self, target: npt.NDArray[Any], answers: FloatArray) -> BinaryScores:
         """The scorer of other rows, at the same threshold."""
-        return BinaryScores(target, answers, self.threshold)
+        return BinaryScores(target, answers, self.threshold, self.names)
 
     def pooled(self, target: npt.NDArray[Any], answers: FloatArray) -> BinaryScores:
         """The scorer of exchanged answers; those to a threshold are 0 and 1: see `decisions`."""
-        return BinaryScores(target, answers, 0.5)
+        return BinaryScores(target, answers, 0.5, self.names)
 
     @cached_property
     def ranking(self) -> Ranking:
@@ -81,7 +89,7 @@ class BinaryScores(Scorer):
     @cached_property
     def predicted(self) -> int:
         """Rows predicted positive: the first ones, sorted downwards."""
-        return int(np.count_nonzero(self.probability >= self.threshold))
+        return int(np.count_nonzero(self.reached))
 
     @cached_property
     def hits(self) -> int:
@@ -89,9 +97,9 @@ class BinaryScores(Scorer):
         return int(np.searchsorted(self.ranking.positive_at_, self.predicted))
 
     @cached_property
-    def bin_starts(self) -> IntArray:
-        """The first row of each calibration bin, in the order of the ranking."""
-        return equal_mass_starts(self.probability[self.ranking.order_], CALIBRATION_BINS)
+    def reached(self) -> BoolArray:
+        """Whether a row is predicted positive."""
+        return np.asarray(self.probability >= self.threshold)
 
 
 def roc_auc(draw: Draw[BinaryScores]) -> FloatArray:
@@ -116,16 +124,20 @@ def squared_distance(scores: BinaryScores) -> FloatArray:
 
 
 def calibration_error(draw: Draw[BinaryScores]) -> FloatArray:
-    """The expected calibration error (Naeini, Cooper and Hauskrecht 2015, AAAI).
+    """The root mean square calibration error, debiased: see `metrics.calibration`."""
+    return draw.prepared(_cells).errors(draw.counts)
 
-    Over 10 bins of equal mass (Nguyen and O'Connor 2015, EMNLP; less biased than equal width:
-    Roelofs et al. 2022, AISTATS), cut on the whole sample from the highest score down; ties stay
-    in one bin, and resampling moves none. A bin's share of rows times its |observed rate - mean
-    probability| is its |sum of truth less sum of probability| over all rows.
-    """
-    excess = draw.shared(_ordered_weights) * draw.prepared(_ordered_excess)
-    by_bin = np.add.reduceat(excess, draw.scorer.bin_starts, axis=1)
-    return ratio(np.abs(by_bin).sum(axis=1), draw.rows)
+
+def calibration_interval(
+    scores: BinaryScores, blocks: IntArray, reach: float
+) -> tuple[float, float]:
+    """The interval that products of residuals of different blocks give."""
+    return _cells(scores, blocks).interval(reach)
+
+
+def _cells(scores: BinaryScores, blocks: IntArray) -> Cells:
+    bins = bins_of(scores.ranking.order_, scores.probability)
+    return Cells(scores.target - scores.probability, bins, blocks)
 
 
 def precision(draw: Draw[BinaryScores]) -> FloatArray:
@@ -163,10 +175,6 @@ def _ordered_blocks(scores: BinaryScores, blocks: IntArray) -> IntArray:
     return blocks[scores.ranking.order_]
 
 
-def _ordered_excess(scores: BinaryScores, blocks: IntArray) -> FloatArray:
-    return np.asarray((scores.target - scores.probability)[scores.ranking.order_])
-
-
 def probabilities(scores: BinaryScores) -> FloatArray:
     """Exchanged for metrics of the probability itself."""
     return scores.probability
@@ -188,6 +196,31 @@ def decisions(scores: BinaryScores) -> FloatArray:
     return np.where(scores.probability >= scores.threshold, 1.0, 0.0)
 
 
+def rarer(scores: BinaryScores) -> FloatArray:
+    """1 for rows of the rarer class, which a ranking and its evidence hang on."""
+    is_rare = scores.target if 2 * scores.positives <= scores.rows else ~scores.target
+    return is_rare.astype(np.float64)
+
+
+def positive(scores: BinaryScores) -> FloatArray:
+    """1 for positives."""
+    return scores.target.astype(np.float64)
+
+
+def predicted(scores: BinaryScores) -> FloatArray:
+    """1 for rows predicted positive."""
+    return scores.reached.astype(np.float64)
+
+
+def of_either(scores: BinaryScores) -> FloatArray:
+    """1 for rows that are positive or predicted so."""
+    return (scores.target | scores.reached).astype(np.float64)
+
+
+def _two_alike(scores: BinaryScores) -> str:
+    return f"it needs rows of nearly one probability, and there are {scores.rows} rows"
+
+
 def _both_classes(scores: BinaryScores) -> str:
     return f"it needs positives and negatives, and {_truth(scores)}"
 
@@ -207,7 +240,7 @@ def _some_of_either(scores: BinaryScores) -> str:
 
 
 def _truth(scores: BinaryScores) -> str:
-    return f"{scores.positives} of {scores.rows} rows are positive"
+    return f"{scores.positives} of {scores.rows} rows are {scores.names[1]}"
 
 
 def _reached(scores: BinaryScores) -> str:
@@ -247,6 +280,8 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         "up",
         *SHARE,
         values=roc_auc,
+        scale="area",
+        counting=rarer,
         exchanged=ranks,
         needs=_both_classes,
         is_primary=True,
@@ -256,21 +291,37 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         "up",
         *SHARE,
         values=average_precision,
+        scale="area",
+        counting=rarer,
         exchanged=ranks,
         needs=_some_positives,
     ),
     Definition(
-        "log_loss", "down", *LOSS, values=Average("log_loss", surprise), exchanged=probabilities
+        "log_loss",
+        "down",
+        *LOSS,
+        values=Average("log_loss", surprise),
+        scale="loss",
+        exchanged=probabilities,
     ),
     Definition(
-        "brier", "down", *SHARE, values=Average("brier", squared_distance), exchanged=probabilities
+        "brier",
+        "down",
+        *SHARE,
+        values=Average("brier", squared_distance),
+        scale="loss",
+        exchanged=probabilities,
     ),
     Definition(
         "calibration_error",
         "down",
         *SHARE,
         values=calibration_error,
+        scale="plain",
+        counting=rarer,
+        own_interval=calibration_interval,
         exchanged=probabilities,
+        needs=_two_alike,
         # So that the table of `dvc metrics show` fits a terminal.
         is_headline=False,
     ),
@@ -279,10 +330,30 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         "up",
         *SHARE,
         values=precision,
+        scale="share",
+        counting=predicted,
         exchanged=decisions,
         needs=_some_predicted,
         hint=f"lower the threshold, {LARGER_SAMPLE}",
     ),
-    Definition("recall", "up", *SHARE, values=recall, exchanged=decisions, needs=_some_positives),
-    Definition("f1", "up", *SHARE, values=f1, exchanged=decisions, needs=_some_of_either),
+    Definition(
+        "recall",
+        "up",
+        *SHARE,
+        values=recall,
+        scale="share",
+        counting=positive,
+        exchanged=decisions,
+        needs=_some_positives,
+    ),
+    Definition(
+        "f1",
+        "up",
+        *SHARE,
+        values=f1,
+        scale="index",
+        counting=of_either,
+        exchanged=decisions,
+        needs=_some_of_either,
+    ),
 )

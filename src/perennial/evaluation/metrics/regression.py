@@ -161,20 +161,48 @@ def regression_columns(
 
 
 METRICS: tuple[Definition[RegressionScores], ...] = registered(
-    Definition("mae", "down", *LOSS, values=Average("mae", absolute_error), exchanged=predictions),
+    Definition(
+        "mae",
+        "down",
+        *LOSS,
+        values=Average("mae", absolute_error),
+        scale="loss",
+        exchanged=predictions,
+    ),
     Definition(
         "rmse",
         "down",
         *LOSS,
         values=Average("mse", squared_error, np.sqrt),
+        scale="loss",
         exchanged=predictions,
         is_primary=True,
     ),
-    Definition("r2", "up", -np.inf, 1.0, values=r2, exchanged=predictions, needs=_some_variation),
     Definition(
-        "median_absolute_error", "down", *LOSS, values=median_absolute_error, exchanged=predictions
+        "r2",
+        "up",
+        -np.inf,
+        1.0,
+        values=r2,
+        scale="unexplained",
+        exchanged=predictions,
+        needs=_some_variation,
     ),
     Definition(
-        "bias", "zero", -np.inf, np.inf, values=Average("bias", error), exchanged=predictions
+        "median_absolute_error",
+        "down",
+        *LOSS,
+        values=median_absolute_error,
+        scale="loss",
+        exchanged=predictions,
+    ),
+    Definition(
+        "bias",
+        "zero",
+        -np.inf,
+        np.inf,
+        values=Average("bias", error),
+        scale="plain",
+        exchanged=predictions,
     ),
 )
