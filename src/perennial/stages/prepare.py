@@ -14,6 +14,7 @@ from perennial.data.contract import CONTRACT, Contract, read_contract
 from perennial.params import paths
 from perennial.params.build import read_params
 from perennial.params.prepare import Prepare
+from perennial.preparation.evidence import weak_points
 from perennial.preparation.leakage.checks import Result, refuse_findings, run_checks
 from perennial.preparation.leakage.definition import Sample
 from perennial.preparation.profile import label_rates, missing_shares, time_ranges
@@ -68,6 +69,8 @@ def main() -> None:
     # Last, so that a reader who hangs up (`| head`) costs no output.
     for line in report(periods, validation, contract, sides, results):
         print(line)
+    for line in weak_points(sides, contract, params.split.method):
+        print(f"warning: {line}")
 
 
 def read_raw(contract: Contract, folder: Path = paths.RAW) -> Raw:
