@@ -76,9 +76,13 @@ def judge_calibration(case: Case) -> Answer:
     if value is None and CALIBRATION in {metric.name for metric in case.own.metrics}:
         return CouldNotTell(f"{CALIBRATION} has no value on these rows", figures)
     breaches = list(past_ceilings({CALIBRATION: ceiling}, case.own.metrics, case.own.values))
+    span, error = "", case.own.calibration
+    if error and error.low is not None and error.high is not None:
+        span = f" ({error.low:.4f} to {error.high:.4f})"
+        figures |= {"low": error.low, "high": error.high}
     if breaches:
-        return Failure(breaches[0], figures)
-    return Pass(f"{value:.4f}, of {ceiling:g} allowed", figures)
+        return Failure(f"{breaches[0]}{span}", figures)
+    return Pass(f"{value:.4f}{span}, of {ceiling:g} allowed", figures)
 
 
 def judge_labels(case: Case) -> Answer:
