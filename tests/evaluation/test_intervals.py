@@ -154,6 +154,18 @@ def test_intervals_stay_inside_their_range_without_being_cut() -> None:
     assert r2[0] < 0.98 < r2[1] < 1
 
 
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e9])
+def test_the_targets_unit_is_the_unit_of_its_intervals(unit: float) -> None:
+    generator = np.random.Generator(np.random.PCG64(1))
+    truth, error = generator.normal(size=(2, 60))
+    plain = estimate(RegressionScores(truth, truth + error), None, resamples=100)
+    other = estimate(RegressionScores(unit * truth, unit * (truth + error)), None, resamples=100)
+    for name, one in plain.items():
+        scale = 1 if name == "r2" else unit
+        ends = pytest.approx((scale * one.low, scale * one.high), rel=1e-6)
+        assert (other[name].low, other[name].high) == ends
+
+
 # Coverage: seeded and small; the wide tables are made by benchmarks/intervals.py. Of 200 intervals
 # at 95% some 190 hold the truth, and below 181 there is one chance in a thousand.
 

@@ -6,9 +6,8 @@ promises far too much. Here whole blocks are drawn with replacement (Davison and
 
 A value's interval is made by `perennial.evaluation.intervals` from its standard error: the larger
 of the bootstrap's, times sqrt(G / (G - 1)) for G blocks (Cameron, Gelbach and Miller 2008, Review
-of Economics and Statistics 90), and the jackknife's. A difference of two
-values has a t interval of the former with G - 1 degrees of freedom. How often both hold the truth:
-`benchmarks/intervals.py`.
+of Economics and Statistics 90), and the jackknife's. A difference of two values has a t interval of
+the former with G - 1 degrees of freedom.
 
 The draws are counts of blocks, and metrics follow from sums of blocks or from one sort:
 `scipy.stats.bootstrap` would score each resample anew, row by row. The same seed gives the same

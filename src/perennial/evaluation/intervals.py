@@ -24,7 +24,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from math import exp, inf, log, sqrt
+from math import inf, sqrt
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.special import betaincinv, ndtri, stdtrit
@@ -38,6 +39,9 @@ FLOOR, FLOOR_BY_WEIGHT = 12.0, 5.0
 
 #: An error below this share of the value is a rounding error, and no block differs.
 TIE = 1e-10
+
+#: How far an interval goes on a logarithm at most, so that no end overflows.
+MOST_REACH = 100.0
 
 Interval = tuple[float, float]
 
@@ -92,8 +96,10 @@ def interval(
         return share_interval(value, rows, confidence)
     if support.error is None or support.error <= TIE * abs(value):
         return None
-    reach = support.reach(confidence) * support.error
-    low, high = _SCALES[scale](value, reach)
+    on = _scale_at(scale, value)
+    reach = support.reach(confidence) * support.error * on.slope(value)
+    reach = reach if on is _PLAIN else min(reach, MOST_REACH)
+    low, high = (float(on.back(on.to(value) + side * reach)) for side in (-1, 1))
     return max(metric.low, low), min(metric.high, high)
 
 
@@ -143,11 +149,10 @@ def moves(scale: Scale, value: float, left_out: FloatArray) -> FloatArray:
 
     The mean is taken out. Where a value has no place on the scale, its own unit is the scale.
     """
-    to_scale, slope = _TO_SCALE.get(scale, (np.asarray, None))
+    on = _scale_at(scale, value)
     with np.errstate(all="ignore"):
-        placed = to_scale(left_out) / (slope(value) if slope else 1.0)
-    if not np.isfinite(placed).all():
-        placed = left_out
+        placed = on.to(left_out) / on.slope(value)
+    placed = placed if np.isfinite(placed).all() else left_out
     return np.asarray(placed - placed.mean())
 
 
@@ -177,43 +182,32 @@ def student_quantile(freedom: float, confidence: float) -> float:
     return _rounded(stdtrit(freedom, (1 + confidence) / 2))
 
 
-def _area(value: float, reach: float) -> Interval:
-    odds, relative = log(value / (1 - value)), reach / (value * (1 - value))
-    return _logistic(odds - relative), _logistic(odds + relative)
+class _Scale(NamedTuple):
+    """Where an interval is symmetric: the way there, how steep it is at a value, and back."""
+
+    to: Callable[[Any], Any]
+    slope: Callable[[float], float]
+    back: Callable[[Any], Any]
 
 
-def _logistic(odds: float) -> float:
-    return 1 / (1 + exp(-odds)) if odds > 0 else 1 - 1 / (1 + exp(max(odds, -700.0)))
-
-
-def _loss(value: float, reach: float) -> Interval:
-    if not value:
-        return 0.0, reach
-    factor = exp(min(reach / value, 100.0))
-    return value / factor, value * factor
-
-
-def _unexplained(value: float, reach: float) -> Interval:
-    low, high = _loss(1 - value, reach)
-    return 1 - high, 1 - low
-
-
-def _plain(value: float, reach: float) -> Interval:
-    return value - reach, value + reach
-
-
-def _odds(areas: FloatArray) -> FloatArray:
-    return np.log(areas) - np.log1p(-areas)
-
-
-#: Values on a scale, and how steep it is at one.
-_TO_SCALE: dict[Scale, tuple[Callable[[FloatArray], FloatArray], Callable[[float], float]]] = {
-    "area": (_odds, lambda value: 1 / np.float64(value * (1 - value))),
-    "loss": (np.log, lambda value: 1 / np.float64(value)),
-    "unexplained": (lambda shares: -np.log1p(-shares), lambda value: 1 / np.float64(1 - value)),
+_PLAIN = _Scale(np.asarray, lambda _: 1.0, float)
+_SCALES: dict[Scale, _Scale] = {
+    "area": _Scale(
+        lambda area: np.log(area) - np.log1p(-area),
+        lambda area: 1 / (area * (1 - area)),
+        lambda odds: 1 / (1 + np.exp(-odds)),
+    ),
+    "loss": _Scale(np.log, lambda loss: 1 / loss, np.exp),
+    "unexplained": _Scale(
+        lambda r2: -np.log1p(-r2), lambda r2: 1 / (1 - r2), lambda depth: -np.expm1(-depth)
+    ),
 }
 
-_SCALES = {"area": _area, "loss": _loss, "unexplained": _unexplained, "plain": _plain}
+
+def _scale_at(scale: Scale, value: float) -> _Scale:
+    """The scale, or the plain one where the value has no place on it: a loss of 0, say."""
+    is_outside = (scale == "loss" and value <= 0) or (scale != "loss" and value >= 1)
+    return _PLAIN if is_outside or (scale == "area" and value <= 0) else _SCALES.get(scale, _PLAIN)
 
 
 def _rounded(quantile: float) -> float:
