@@ -27,8 +27,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from perennial.data.contract import Contract, read_contract
-from perennial.evaluation.bootstrap import Estimate, estimate, estimate_difference
+from perennial.evaluation.bootstrap import estimate, estimate_difference
 from perennial.evaluation.difference import Contrast
+from perennial.evaluation.intervals import Figure
 from perennial.evaluation.metrics.binary import BinaryScores
 from perennial.evaluation.scoring import blocks_of
 
@@ -139,7 +140,7 @@ def logistic_regression(texts: list[Any]) -> Any:
 
 def estimate_all(
     answers: dict[str, Array], test: pd.DataFrame, contract: Contract
-) -> dict[str, tuple[Estimate, Contrast | None]]:
+) -> dict[str, tuple[Figure, Contrast | None]]:
     """Each model's metric, and how much higher ours is, both with their intervals."""
     (time_column,) = contract.of_role("time")
     days = blocks_of("time", test[time_column].to_numpy(), None)
@@ -159,7 +160,7 @@ def estimate_all(
 
 
 def report(
-    estimates: dict[str, tuple[Estimate, Contrast | None]], test: pd.DataFrame, md: bool
+    estimates: dict[str, tuple[Figure, Contrast | None]], test: pd.DataFrame, md: bool
 ) -> str:
     head = ["Model", METRIC, "95% interval", "Ours is higher by", "95% interval"]
     rows = [
@@ -177,8 +178,8 @@ def report(
     return markdown(head, rows, notes) if md else plain(head, rows, notes)
 
 
-def interval(estimate: Estimate | Contrast) -> str:
-    return f"{estimate.low:.4f} to {estimate.high:.4f}"
+def interval(estimate: Figure | Contrast) -> str:
+    return "-" if estimate.low is None else f"{estimate.low:.4f} to {estimate.high:.4f}"
 
 
 def met(is_met: bool) -> str:

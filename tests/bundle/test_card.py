@@ -47,7 +47,8 @@ def test_the_card_of_each_task(name: str, request: pytest.FixtureRequest) -> Non
     heads = [line for line in card.splitlines() if line.startswith("#")]
     assert heads == [head.format(name=name) for head in SECTIONS]
     for row in inputs["figures"]["detail"]:
-        figures = f"{row['value']:.4f} | {row['low']:.4f} to {row['high']:.4f}"
+        span = row.get("why_not") or f"{row['low']:.4f} to {row['high']:.4f}"
+        figures = f"{row['value']:.4f} | {span}{'*' if 'warning' in row else ''}"
         assert f"| {row['metric']} | {figures} |" in card
     for part in inputs["figures"]["slices"]:
         reason = part.get("why_not") or f"{part['low']:.4f} to {part['high']:.4f}"

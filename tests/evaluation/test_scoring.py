@@ -137,8 +137,10 @@ class TestBaselines:
         assert result["roc_auc"] == 0.5
         assert "log_loss" in result
         assert "precision" not in result
-        with pytest.raises(PerennialError, match="precision"):
-            judge(scorer, Sample(target, None), PARAMS)
+        judged = judge(scorer, Sample(target, None), PARAMS)
+        assert judged["precision"].value is None
+        assert "rows reach the threshold 0.5" in judged["precision"].why_not
+        assert {n: f.value for n, f in judged.items() if f.value is not None} == result
 
     def test_figures_do_not_depend_on_which_others_could_be_had(self) -> None:
         target, answers, threshold, _ = CASES["binary"]

@@ -26,7 +26,6 @@ from perennial.model.columns import from_arrow
 from perennial.params import paths
 from perennial.params.build import BuildParams, read_params
 from perennial.runtime import jsonfile
-from perennial.runtime.errors import PerennialError
 from perennial.stages import evaluate
 
 if TYPE_CHECKING:
@@ -123,7 +122,10 @@ class TestReports:
             bare = {row["metric"] for row in result["detail"]} - {"calibration_error"}
             assert bare == result.keys() - {"detail", "notes"}
             for row in result["detail"]:
-                assert row["low"] <= row["value"] <= row["high"]
+                if "why_not" in row:
+                    assert row["low"] is None is row["high"]
+                else:
+                    assert row["low"] <= row["value"] <= row["high"]
                 assert row["value"] == result.get(row["metric"], row["value"])
                 assert row["better"] in {"up", "down", "zero"}
                 assert row.keys() >= {"linear", "dummy", "standard_error"}
@@ -161,7 +163,7 @@ class TestReports:
             assert sum(part["rows"] for part in parts) == total
             assert len({part["slice"] for part in parts}) == len(parts)
         for part in result:
-            assert ("why_not" in part) != ("value" in part)
+            assert ("why_not" in part) != (part.get("low") is not None)
             if part["rows"] < chosen.slice_min_rows:
                 assert part["why_not"] == f"fewer than {chosen.slice_min_rows} rows"
 
@@ -179,7 +181,8 @@ class TestReports:
     def test_a_slice_of_one_class_says_why_it_has_no_figure(self, cancer: Project) -> None:
         parts = jsonfile.read(cancer.root / "metrics/slices.json")
         reasons = {part["why_not"] for part in parts if "why_not" in part}
-        assert reasons == {"it needs positives and negatives, and 0 of 43 rows are positive"}
+        none = "it needs positives and negatives, and 0 of 43 rows are diagnosis=malignant"
+        assert f"no value: {none}" in reasons
 
     def test_a_small_slice_is_counted_and_not_judged(self, diabetes: Project) -> None:
         first, second = jsonfile.read(diabetes.root / "metrics/slices.json")
@@ -270,7 +273,8 @@ class TestParts:
                 _, params, _, test = side(cancer, prepare=split)
                 detail = metric_figures(test, params.evaluate)["detail"]
                 widths[method] = {row["metric"]: row["standard_error"] for row in detail}
-        wider = [widths["time"][name] > widths["random"][name] for name in widths["time"]]
+        told = [name for name in widths["time"] if widths["time"][name] and widths["random"][name]]
+        wider = [widths["time"][name] > widths["random"][name] for name in told]
         assert np.mean(wider) > 0.8
         assert widths["time"]["log_loss"] > 1.2 * widths["random"]["log_loss"]
 
@@ -288,20 +292,17 @@ class TestParts:
         for name, answers in whole.answers.items():
             np.testing.assert_array_equal(parts.answers[name], answers)
 
-    def test_importance_of_too_few_rows_is_an_error_with_its_hint(self, cancer: Project) -> None:
+    def test_there_is_no_importance_where_the_metric_has_no_value(self, cancer: Project) -> None:
         few = {**read_params(cancer.root / "params.yaml").evaluate.model_dump()}
         few["importance"] = {"rows": 1, "repeats": 1}
         with inside(cancer):
             contract, params, models, test = side(cancer, evaluate=few)
             primary = default_primary(contract.task)
-            with pytest.raises(PerennialError) as refused:
-                importance_figures(models.model, test, params.evaluate, primary)
-        assert "params.yaml: evaluate.importance.rows: roc_auc: " in str(refused.value)
-        assert str(refused.value).endswith("hint: raise it")
+            assert importance_figures(models.model, test, params.evaluate, primary) == []
 
 
 class TestStage:
-    def test_a_metric_without_a_value_stops_it_and_is_named(
+    def test_a_metric_without_a_value_is_named_with_its_reason_and_stops_nothing(
         self, cancer: Project, tmp_path: Path
     ) -> None:
         project = cancer.copy(tmp_path / "project")
@@ -309,7 +310,80 @@ class TestStage:
         program = jsonfile.read(path)
         program["decision"]["threshold"] = 1.0
         jsonfile.write(path, program)
-        project.refused("evaluate", "precision: ", "hint: ")
+        done = project.stage("evaluate", check=True)
+        reason = (
+            "no value: it needs rows predicted positive, and 0 of {} rows reach the threshold 1"
+        )
+        for name, file in (("test", "evaluate"), ("validation", "validation")):
+            result = figures(project, file)
+            (row,) = [row for row in result["detail"] if row["metric"] == "precision"]
+            count = parquet.read(project.root / f"data/prepared/{name}.parquet").num_rows
+            assert row["value"] is row["low"] is row["high"] is None
+            assert row["why_not"] == reason.format(count)
+            assert "precision" not in result
+            assert f"evaluate: {name}: precision: {row['why_not']}\n" in done.stdout
+
+    @pytest.mark.parametrize("side", ["test", "validation"])
+    def test_a_side_of_one_class_is_evaluated_as_far_as_it_goes(
+        self, cancer: Project, tmp_path: Path, side: str
+    ) -> None:
+        project = cancer.copy(tmp_path / "project")
+        path = project.root / f"data/prepared/{side}.parquet"
+        table = parquet.read(path)
+        kept = np.array(table["diagnosis"].to_pylist()) == "benign"
+        parquet.write(path, table.filter(pa.array(kept)))
+        done = project.stage("evaluate", check=True)
+        reason = f"0 of {kept.sum()} rows are diagnosis=malignant"
+        detail = figures(project, "evaluate" if side == "test" else side)["detail"]
+        lacking = {row["metric"] for row in detail if row["value"] is None}
+        assert lacking == {"roc_auc", "average_precision", "recall"}
+        assert all(reason in row["why_not"] for row in detail if row["metric"] in lacking)
+        assert f"evaluate: {side}: roc_auc: no value: it needs positives" in done.stdout
+        told = "cannot be told" if side == "validation" else "roc_auc 0."
+        assert told in done.stdout
+        if side == "test":
+            assert rows(project.root / "metrics/plots/roc.csv") == []
+            assert rows(project.root / "metrics/plots/importance.csv") == []
+            assert "no permutation importance: roc_auc has no value" in done.stdout
+            project.stage("export", check=True)
+            card = (project.root / "models/bundle/MODEL_CARD.md").read_text()
+            assert (
+                f"| roc_auc | - | no value: it needs positives and negatives, and {reason} |"
+                in card
+            )
+
+    def test_one_day_of_test_has_values_and_no_interval(
+        self, cancer: Project, tmp_path: Path
+    ) -> None:
+        project = cancer.copy(tmp_path / "project")
+        path = project.root / "data/prepared/test.parquet"
+        table = parquet.read(path)
+        days = np.array([moment.date().toordinal() for moment in table["seen"].to_pylist()])
+        parquet.write(path, table.filter(pa.array(days == np.bincount(days).argmax())))
+        project.stage("evaluate", check=True)
+        for row in figures(project)["detail"]:
+            assert row["low"] is None
+            assert "why_not" in row
+        project.stage("export", check=True)
+
+    def test_worse_than_a_constant_is_said(self, cancer: Project, tmp_path: Path) -> None:
+        project = cancer.copy(tmp_path / "project")
+        detail = figures(project)["detail"]
+        assert not [row for row in detail if "remark" in row]
+        # Of exchanged classes the model is as bad as it was good.
+        table = parquet.read(project.root / "data/prepared/validation.parquet")
+        labels = pa.array(
+            [
+                "benign" if name == "malignant" else "malignant"
+                for name in table["diagnosis"].to_pylist()
+            ]
+        )
+        at = table.column_names.index("diagnosis")
+        flipped = table.set_column(at, table.schema.field("diagnosis"), labels)
+        parquet.write(project.root / "data/prepared/validation.parquet", flipped)
+        done = project.stage("evaluate", check=True)
+        remark = "roc_auc: worse than one constant answer to every row, which has 0.5000"
+        assert f"evaluate: validation: {remark}\n" in done.stdout
 
     def test_it_imports_neither_scikit_learn_nor_dvc(self, project: Project) -> None:
         code = (
@@ -326,8 +400,17 @@ class TestStage:
         done = project.stage("evaluate", check=True)
         detail = figures(project, "validation")["detail"]
         (row,) = [row for row in detail if row["metric"] == "log_loss"]
-        assert done.stdout == (
+        assert done.stdout.startswith(
             f"evaluate: log_loss {row['value']:.4f} ({row['low']:.4f} to {row['high']:.4f}) on "
             f"32 validation rows; {scored(project).num_rows} test rows scored\n"
         )
+        # What else it says, it says of metrics that have a note.
+        noted = {
+            row["metric"]
+            for name in ("evaluate", "validation")
+            for row in figures(project, name)["detail"]
+            if row.keys() & {"why_not", "warning"}
+        }
+        for line in done.stdout.splitlines()[1:]:
+            assert set(line.split(": ")[2].split(", ")) <= noted
         assert done.stderr == ""

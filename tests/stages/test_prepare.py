@@ -351,7 +351,7 @@ def test_a_leak_stops_the_stage_and_says_how_to_accept_it(
     shop.params(checks={"accept": ["PL001", "PL002"]})
     prepare.main()
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split(" ")[:2] for line in lines[-2:]] == [
+    assert [line.split(" ")[:2] for line in lines if line.startswith("acc")] == [
         ["accepted:", "PL001"],
         ["accepted:", "PL002"],
     ]
@@ -382,7 +382,8 @@ def test_a_warning_is_one_line_and_goes_into_the_metrics(
 ) -> None:
     shop.contract(SALES.replace("text, role: ignored}", "text, missing: 1.0}"))
     prepare.main()
-    (line,) = [s for s in capsys.readouterr().out.splitlines() if s.startswith("warning")]
+    lines = capsys.readouterr().out.splitlines()
+    (line,) = [line for line in lines if line.startswith("warning: P")]
     assert line.startswith("warning: PC002 a feature that is always missing: note: ")
     records = {check["code"]: check for check in shop.metrics()["checks"]}
     assert records["PC002"]["details"][0]["name"] == "note"

@@ -6,7 +6,7 @@ can be filled with what was computed: no sentence here is an opinion.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 
@@ -134,7 +134,7 @@ def _metrics(detail: list[dict[str, Any]], confidence: float) -> str:
         (
             row["metric"],
             _figure(row["value"]),
-            f"{_figure(row['low'])} to {_figure(row['high'])}",
+            _span(row),
             _figure(row["linear"]),
             _figure(row["dummy"]),
             row["better"],
@@ -142,7 +142,26 @@ def _metrics(detail: list[dict[str, Any]], confidence: float) -> str:
         for row in detail
     ]
     title = "## Metrics\n\nOn the test rows, beside a linear and a constant model."
-    return f"{title}\n\n{_table(head, rows)}\n{_beside_linear(detail)}\n"
+    said = "".join(f"\n- {line}" for line in _notes(detail))
+    notes = f"\n{said}\n" if said else ""
+    return f"{title}\n\n{_table(head, rows)}\n{_beside_linear(detail)}\n{notes}"
+
+
+def _span(row: dict[str, Any]) -> str:
+    if row.get("low") is None:
+        return str(row.get("why_not") or "-")
+    warned = "*" if "warning" in row else ""
+    return f"{_figure(row['low'])} to {_figure(row['high'])}{warned}"
+
+
+def _notes(detail: list[dict[str, Any]]) -> Iterator[str]:
+    """What is said of metrics beside their figures; those of which the same is said together."""
+    by_text: dict[str, list[str]] = {}
+    for row in detail:
+        for text in (f"\\* {row['warning']}" if "warning" in row else "", row.get("remark", "")):
+            if text:
+                by_text.setdefault(text, []).append(row["metric"])
+    yield from (f"{text} ({', '.join(names)})." for text, names in by_text.items())
 
 
 def _beside_linear(detail: list[dict[str, Any]]) -> str:
@@ -153,6 +172,8 @@ def _beside_linear(detail: list[dict[str, Any]]) -> str:
     }
     better, worse, level = groups.values()
     for row in detail:
+        if row["low"] is None or row["linear"] is None:
+            continue
         compared = row, row["linear"], row["better"]
         group = better if _is_better(*compared) else worse if _is_worse(*compared) else level
         group.append(row["metric"])
@@ -160,11 +181,21 @@ def _beside_linear(detail: list[dict[str, Any]]) -> str:
 
 
 def _is_better(interval: dict[str, Any], other: float, better: str) -> bool:
-    return bool(interval["low"] > other if better == "up" else interval["high"] < other)
+    low, high, other = _oriented(interval, other, better)
+    return bool(low > other if better == "up" else high < other)
 
 
 def _is_worse(interval: dict[str, Any], other: float, better: str) -> bool:
-    return bool(interval["high"] < other if better == "up" else interval["low"] > other)
+    low, high, other = _oriented(interval, other, better)
+    return bool(high < other if better == "up" else low > other)
+
+
+def _oriented(interval: dict[str, Any], other: float, better: str) -> tuple[float, float, float]:
+    """An interval and a figure; where better is nearer to zero, their distances from it."""
+    low, high = interval["low"], interval["high"]
+    if better != "zero":
+        return low, high, other
+    return max(low, -high, 0.0), max(-low, high), abs(other)
 
 
 def _slices(slices: list[dict[str, Any]], detail: list[dict[str, Any]], confidence: float) -> str:
@@ -178,11 +209,13 @@ def _slices(slices: list[dict[str, Any]], detail: list[dict[str, Any]], confiden
             f"{part['rows']:,}",
             part["metric"],
             _figure(part.get("value")),
-            part.get("why_not") or f"{_figure(part['low'])} to {_figure(part['high'])}",
+            _span(part),
         )
         for part in slices
     ]
-    return f"## Slices\n\n{_table(head, rows)}\n{_weak(slices, detail)}\n"
+    warned = any("warning" in part for part in slices)
+    note = "\n\\* It rests on few rows or blocks, and is not to be trusted.\n" if warned else ""
+    return f"## Slices\n\n{_table(head, rows)}\n{_weak(slices, detail)}\n{note}"
 
 
 def _weak(slices: list[dict[str, Any]], detail: list[dict[str, Any]]) -> str:
@@ -190,7 +223,8 @@ def _weak(slices: list[dict[str, Any]], detail: list[dict[str, Any]]) -> str:
     weak = [
         f"{part['column']} {part['slice']}"
         for part in slices
-        if "why_not" not in part
+        if part.get("low") is not None
+        and whole[part["metric"]]["value"] is not None
         and _is_worse(part, whole[part["metric"]]["value"], whole[part["metric"]]["better"])
     ]
     if not weak:

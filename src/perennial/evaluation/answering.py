@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from perennial.data.contract import Contract, Task
 from perennial.evaluation.metrics.definition import Scorer
-from perennial.evaluation.scoring import Sample, sample_of, scorer_of
+from perennial.evaluation.scoring import Sample, class_names, sample_of, scorer_of
 from perennial.model.columns import Columns, from_arrow
 from perennial.model.compiled import CompiledModel
 
@@ -44,10 +44,17 @@ class Side:
     """By metric, the answers to judge instead of `answers`: see `crossfitted`."""
     note: str = ""
     """How rows are judged that the decision was fitted on."""
+    names: tuple[str, ...] = ()
+    """What messages call the classes."""
 
     def scorer(self, name: str = "model") -> Scorer:
         """The scorer of one model's answers."""
-        return scorer_of(self.task, self.sample.target, self.answers[name], self.thresholds[name])
+        return self.scorer_of(self.answers[name], name)
+
+    def scorer_of(self, answers: Array, name: str = "model") -> Scorer:
+        """The scorer of other answers, decided as one model's are."""
+        target, threshold = self.sample.target, self.thresholds[name]
+        return scorer_of(self.task, target, answers, threshold, self.names)
 
     def part(self, rows: Array) -> Side:
         """Some rows alone."""
@@ -57,6 +64,7 @@ class Side:
             sample=self.sample.part(rows),
             answers={name: answers[rows] for name, answers in self.answers.items()},
             thresholds=self.thresholds,
+            names=self.names,
         )
 
 
@@ -79,6 +87,7 @@ def answered(table: Any, contract: Contract, method: str, models: Models) -> Sid
             "linear": models.linear.decision.threshold,
             "dummy": float(models.dummy[1]) if is_binary else None,
         },
+        names=class_names(contract),
     )
 
 

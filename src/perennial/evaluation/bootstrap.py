@@ -4,30 +4,10 @@ Rows of one day share its weather; a model's errors come in blocks, and a bootst
 promises far too much. Here whole blocks are drawn with replacement (Davison and Hinkley 1997,
 *Bootstrap Methods and their Application*, section 3.8; Field and Welsh 2007, JRSS B 69).
 
-The interval for G blocks is value ± t(G - 1) * SE * sqrt(G / (G - 1)), within the metric's range:
-the bootstrap's t interval (Efron and Tibshirani 1993, *An Introduction to the Bootstrap*, ch. 12)
-with the degrees of freedom and the correction for few blocks of Cameron, Gelbach and Miller 2008
-(Review of Economics and Statistics 90). It was chosen by simulation: days of very unequal size,
-whose base rate, ranking and scores all vary, and a wanted coverage of 95%. For roc_auc:
-
-====================  =======  =======  ======
-interval              30 days  10 days  5 days
-====================  =======  =======  ======
-this one                92.3%    89.9%   93.8%
-t without the root      91.9%    88.6%   90.7%
-normal                  90.4%    85.3%   81.7%
-percentile              90.6%    87.1%   83.3%
-basic                   88.9%    80.5%   74.0%
-BCa                     89.3%    85.1%   81.8%
-rows drawn as blocks    48.7%    57.3%   67.3%
-====================  =======  =======  ======
-
-(1,500, 800 and 600 data sets. With weak day effects and 30 days: this one 94.3%.) The other
-metrics lie between 92.8% and 96.7% at 30 days. A t interval on the logit covers about one point
-more for the areas, fails badly for calibration_error (84%) and has no form for differences.
-One caution: calibration_error adds up absolute values, so on a sample it stands above its
-true value, and when that is near zero the interval mostly lies above it: with a true value of
-0.003 and 30 days of 80 rows, 18% of the intervals held it.
+A value's interval is made by `perennial.evaluation.intervals` from its standard error: the larger
+of the bootstrap's, times sqrt(G / (G - 1)) for G blocks (Cameron, Gelbach and Miller 2008, Review
+of Economics and Statistics 90), and the jackknife's. A difference of two values has a t interval of
+the former with G - 1 degrees of freedom.
 
 The draws are counts of blocks, and metrics follow from sums of blocks or from one sort:
 `scipy.stats.bootstrap` would score each resample anew, row by row. The same seed gives the same
@@ -40,34 +20,40 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import stdtrit
 
+from perennial.evaluation.blocks import effective_blocks
 from perennial.evaluation.difference import MAX_UNDEFINED_SHARE, Differences, Pair
+from perennial.evaluation.intervals import (
+    Figure,
+    Support,
+    interval,
+    jackknife_error,
+    moves,
+    participation,
+    warning,
+)
 from perennial.evaluation.metrics.columns import FloatArray, IntArray, SampleError, block_codes
-from perennial.evaluation.metrics.definition import Metric, MetricError, Scorer, evaluate, select
+from perennial.evaluation.metrics.definition import (
+    Definition,
+    Evaluate,
+    Scorer,
+    defined_values,
+    select,
+)
+
+# The jackknife leaves out one block at a time up to so many, as it costs an evaluation each; else
+# it deals the blocks out to fewer parts, and leaves out a part.
+MOST_LEFT_OUT, PARTS = 1000, 200
 
 # Weights held at once: few enough to stay in a CPU's cache, or nearly. Changes no result.
 CHUNK_SIZE = 250_000
 
 # Bytes: more than any one array of a chunk, less than the 32 MB at which glibc stops adapting.
 KEPT_MEMORY = 24 << 20
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A metric's value and how far to trust it."""
-
-    value: float
-    """On the sample itself."""
-    low: float
-    high: float
-    """The confidence interval, within the metric's range. It closes to a point when no resample
-    differs (a flawless model on a small sample): that is want of evidence, not certainty."""
-    standard_error: float
-    """The deviation of the value over resamples, times sqrt(G / (G - 1)) for G blocks."""
 
 
 def estimate(
@@ -78,12 +64,11 @@ def estimate(
     confidence: float = 0.95,
     seed: int = 0,
     only: Collection[str] | None = None,
-) -> dict[str, Estimate]:
-    """Metrics and their confidence intervals, by name.
+) -> dict[str, Figure]:
+    """Metrics and their confidence intervals, by name; each says what it cannot tell, and why.
 
     `blocks` (rows,) holds whole numbers: rows with the same number are drawn together, such as
-    those of one day; None makes each row its own block. A metric that has no value on the sample,
-    or on over 5% of the resamples, is a `MetricError`; fewer than two blocks are a `SampleError`.
+    those of one day; None makes each row its own block.
 
     Examples
     --------
@@ -94,14 +79,90 @@ def estimate(
     >>> round(brier.value, 4), brier.low <= brier.value <= brier.high
     (0.1833, True)
     """
-    design = _design(scorer.rows, blocks, resamples, confidence, seed)
-    values = evaluate(scorer, only=only)
-    (drawn,) = _replicates((scorer,), design, values)
-    _refuse_undefined(scorer, drawn, values)
+    design = _design(scorer.rows, blocks, resamples, confidence, seed, least=1)
+    values = defined_values(scorer, only=only)
+    judged = _Judged(scorer, design, *_moved(scorer, design, values)) if values else None
     return {
-        metric.name: _interval(metric, values[metric.name], drawn[metric.name], design)
-        for metric in select(scorer.metrics, only)
+        definition.name: judged.figure(definition, values[definition.name])
+        if judged and definition.name in values
+        else Figure(None, why_not=f"no value: {scorer.explain(definition.name)[0]}")
+        for definition in select(scorer.definitions, only)
     }
+
+
+def _moved(
+    scorer: Scorer, design: _Design, wanted: Collection[str]
+) -> tuple[dict[str, FloatArray], dict[str, FloatArray]]:
+    """Metrics under every draw, and with each block left out in turn, or each of many parts."""
+    if design.groups < 2:
+        return {}, {}
+    _keep_freed_memory()
+    ready, chunk = scorer.over(design.codes, wanted), max(1, CHUNK_SIZE // len(design.codes))
+    drawn = _each(ready, _draws(design.groups, design.resamples, design.seed, chunk))
+    return drawn, _each(ready, _left_out(design.groups, chunk))
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """A sample whose metrics have been looked at under draws of its blocks."""
+
+    scorer: Scorer
+    design: _Design
+    drawn: dict[str, FloatArray]
+    left_out: dict[str, FloatArray]
+
+    def figure(self, definition: Definition[Any], value: float) -> Figure:
+        """A metric's value with its interval, or with why there is none."""
+        if self.design.groups < 2:
+            reason = f"it needs two blocks at least, and {self.scorer.rows} rows make one"
+            return Figure(value, why_not=f"no interval: {reason}")
+        support, confidence = self._support(definition, value), self.design.confidence
+        if definition.own_interval:
+            reach = support.reach(confidence)
+            low, high = definition.own_interval(self.scorer, self.design.codes, reach)
+            ends: tuple[float, float] | None = (min(low, value), max(high, value))
+        else:
+            ends = interval(definition, definition.scale, value, support, confidence)
+        if ends is None:
+            return Figure(value, why_not=f"no interval: {self._why_not(definition.name)}")
+        doubt = warning(support, definition.scale)
+        return Figure(value, *ends, support.error or None, warning=doubt)
+
+    def _support(self, definition: Definition[Any], value: float) -> Support:
+        codes, counting = self.design.codes, definition.counting(self.scorer)
+        moved = self._moves(definition, value)
+        return Support(
+            error=self._error(definition.name, moved),
+            rows=float(counting.sum()),
+            blocks=effective_blocks(codes, counting),
+            weight=participation(moved),
+            is_by_row=self.design.groups == self.scorer.rows,
+        )
+
+    def _error(self, name: str, moved: FloatArray) -> float | None:
+        drawn = self.drawn[name]
+        if self._undefined(name) > MAX_UNDEFINED_SHARE:
+            return None
+        few_blocks = np.sqrt(self.design.groups / (self.design.groups - 1))
+        error = float(drawn[~np.isnan(drawn)].std(ddof=1) * few_blocks)
+        return max(error, jackknife_error(moved))
+
+    def _moves(self, definition: Definition[Any], value: float) -> FloatArray:
+        """What the metric moves by without each block; not at all where one leaves it undefined."""
+        left_out = self.left_out[definition.name]
+        if definition.own_interval or np.isnan(left_out).any():
+            return np.zeros(1)
+        return moves(definition.scale, value, left_out)
+
+    def _undefined(self, name: str) -> float:
+        """The share of resamples without a value."""
+        return float(np.isnan(self.drawn[name]).mean())
+
+    def _why_not(self, name: str) -> str:
+        share = self._undefined(name)
+        if share > MAX_UNDEFINED_SHARE:
+            return f"{share:.0%} of the resamples give it no value: {self.scorer.explain(name)[0]}"
+        return "no block of rows moves it, so that nothing tells how far off it may be"
 
 
 def estimate_difference(
@@ -166,7 +227,12 @@ class _Design:
 
 
 def _design(
-    rows: int, blocks: npt.ArrayLike | None, resamples: int, confidence: float, seed: int
+    rows: int,
+    blocks: npt.ArrayLike | None,
+    resamples: int,
+    confidence: float,
+    seed: int,
+    least: int = 2,
 ) -> _Design:
     _at_least("resamples", resamples, 2)
     _at_least("seed", seed, 0)
@@ -174,7 +240,7 @@ def _design(
         raise ValueError(f"confidence: must be between 0 and 1, got {confidence}")
     codes = block_codes(blocks, rows)
     groups = int(codes.max()) + 1
-    if groups < 2:
+    if groups < least:
         raise SampleError(
             f"an interval needs two blocks at least, and {rows} rows make one",
             where="blocks",
@@ -192,6 +258,21 @@ def _draws(groups: int, resamples: int, seed: int, chunk: int) -> Iterator[IntAr
         # Each resample counts in a range of its own, so that one bincount serves all.
         drawn += np.arange(size)[:, np.newaxis] * groups
         yield np.bincount(drawn.ravel(), minlength=size * groups).reshape(size, groups)
+
+
+def _left_out(groups: int, chunk: int) -> Iterator[IntArray]:
+    """Counts (up to chunk, groups) in which each group is left out once, or each of many parts."""
+    parts = groups if groups <= MOST_LEFT_OUT else PARTS
+    part_of = np.arange(groups) % parts
+    for first in range(0, parts, chunk):
+        places = np.arange(first, min(first + chunk, parts))
+        yield (part_of != places[:, np.newaxis]).astype(np.int64)
+
+
+def _each(ready: Evaluate, counts: Iterator[IntArray]) -> dict[str, FloatArray]:
+    """Metrics under all counts, by name."""
+    parts = [ready(some) for some in counts]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def _replicates(
@@ -218,30 +299,6 @@ def _keep_freed_memory() -> None:
     freeing one large block, never touched, so moves that bound. Elsewhere this does nothing.
     """
     np.empty(KEPT_MEMORY, dtype=np.uint8)
-
-
-def _refuse_undefined(
-    scorer: Scorer, drawn: dict[str, FloatArray], wanted: Collection[str]
-) -> None:
-    for name in wanted:
-        share = np.isnan(drawn[name]).mean()
-        if share > MAX_UNDEFINED_SHARE:
-            cause, hint = scorer.explain(name)
-            raise MetricError(name, f"{share:.0%} of the resamples give it no value: {cause}", hint)
-
-
-def _interval(metric: Metric, value: float, drawn: FloatArray, design: _Design) -> Estimate:
-    defined = drawn[~np.isnan(drawn)]
-    few_blocks = np.sqrt(design.groups / (design.groups - 1))
-    error = float(defined.std(ddof=1) * few_blocks)
-    reach = _student_quantile(design.groups - 1, design.confidence) * error
-    low, high = max(metric.low, value - reach), min(metric.high, value + reach)
-    return Estimate(value, low, high, error)
-
-
-def _student_quantile(freedom: int, confidence: float) -> float:
-    # To 12 digits: a CPU's own exp or log may differ in the sixteenth.
-    return float(f"{stdtrit(freedom, (1 + confidence) / 2):.12g}")
 
 
 def _at_least(name: str, value: int, least: int) -> None:

@@ -12,6 +12,7 @@ ValueError.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -78,8 +79,9 @@ def calibration(target: npt.ArrayLike, probability: npt.ArrayLike, *, bins: int 
     """The reliability diagram (Niculescu-Mizil and Caruana 2005, ICML), in bins of equal mass.
 
     By rising probability: ``predicted`` (mean probability), ``observed`` (share of positives),
-    ``rows``. With 10 bins they are those of ``calibration_error``, which is therefore the mean
-    distance of ``observed`` from ``predicted``, weighted by ``rows``.
+    ``rows``. With 10 bins they are those of ``calibration_error``, which is the root of the mean
+    squared distance of ``observed`` from ``predicted``, weighted by ``rows``, less what chance adds
+    to it.
     """
     truth, chance = binary_columns(target, probability)
     _at_least("bins", bins, 1)
@@ -215,10 +217,18 @@ def _by_class(
     curve: Callable[[BoolArray, FloatArray], Columns],
 ) -> Columns:
     codes, table = multiclass_columns(target, probability)
-    curves = [curve(codes == code, table[:, code]) for code in range(table.shape[1])]
-    lengths = [len(next(iter(columns.values()))) for columns in curves]
-    stacked = {name: np.concatenate([columns[name] for columns in curves]) for name in curves[0]}
-    return {"class": np.repeat(np.arange(len(curves)), lengths), **stacked}
+    drawn = []
+    for code in range(table.shape[1]):
+        # A class without rows has no curve.
+        with suppress(MetricError):
+            columns = curve(codes == code, table[:, code])
+            rows = len(next(iter(columns.values())))
+            drawn.append({"class": np.full(rows, code), **columns})
+    return (
+        {name: np.concatenate([columns[name] for columns in drawn]) for name in drawn[0]}
+        if drawn
+        else {}
+    )
 
 
 def _at_least(name: str, value: int, least: int) -> None:

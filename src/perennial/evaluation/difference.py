@@ -140,7 +140,8 @@ class Pair:
     def blocks(self, codes: IntArray) -> float:
         """The effective blocks of the rows that count for the one model or the other."""
         return min(
-            effective_blocks(codes, self.metric.counts(scorer)) for scorer in (self.head, self.base)
+            effective_blocks(codes, self.metric.counting(scorer))
+            for scorer in (self.head, self.base)
         )
 
     def contrast(self, codes: IntArray, confidence: float) -> Contrast:
@@ -157,7 +158,7 @@ class Pair:
 
     def _hidden(self) -> float:
         """The variance that no resample shows; none where both are judged on the same rows."""
-        if np.array_equal(self.metric.counts(self.head), self.metric.counts(self.base)):
+        if np.array_equal(self.metric.counting(self.head), self.metric.counting(self.base)):
             return 0.0
         return self.metric.hidden(self.head) + self.metric.hidden(self.base)
 

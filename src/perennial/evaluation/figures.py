@@ -11,16 +11,20 @@ from numpy.typing import NDArray
 
 from perennial.data.contract import Contract
 from perennial.evaluation.answering import Side
-from perennial.evaluation.bootstrap import Estimate
 from perennial.evaluation.importance import Importance, permutation_importance
-from perennial.evaluation.metrics.columns import SampleError
-from perennial.evaluation.metrics.definition import Metric, defined_values, evaluate
-from perennial.evaluation.scoring import judge, primary_metric, scorer_of
+from perennial.evaluation.intervals import TIE, Figure
+from perennial.evaluation.metrics.definition import (
+    Definition,
+    Metric,
+    MetricError,
+    defined_values,
+    evaluate,
+)
+from perennial.evaluation.scoring import judge, primary_metric
 from perennial.evaluation.slices import slices
 from perennial.model.columns import missing_in
 from perennial.model.compiled import CompiledModel
 from perennial.params.evaluate import Evaluate
-from perennial.runtime.errors import PerennialError
 
 Array = NDArray[Any]
 Entry = dict[str, Any]
@@ -31,6 +35,9 @@ CARD = Evaluate()
 
 #: Parameters that change the figures of a slice.
 PRECISION = ("resamples", "confidence", "seed", "slice_min_rows")
+
+#: What a figure says besides, where there is something to say.
+NOTES = ("why_not", "warning")
 
 #: Columns with more values make no slices of the card.
 MOST_VALUES = 20
@@ -63,49 +70,54 @@ def metric_figures(side: Side, params: Evaluate, only: list[str] | None = None) 
     """Each metric with its interval, beside the baselines, as a JSON value.
 
     The top level holds the bare figures, which is what `dvc metrics show` and `diff` list;
-    `detail` holds everything, for people and for `perennial compare`.
+    `detail` holds everything, for people and for `perennial compare`. A metric without a value is
+    left out of the former, and says `why_not` in the latter.
     """
     scorer = side.scorer()
-    try:
-        estimates = judge(scorer, side.sample, params, only=only)
-    except SampleError as error:
-        raise PerennialError(str(error), where="evaluate") from None
+    figures = judge(scorer, side.sample, params, only=only)
     baselines = {name: defined_values(side.scorer(name)) for name in ("linear", "dummy")}
     headline = {
-        metric.name: estimates[metric.name].value
+        metric.name: figures[metric.name].value
         for metric in scorer.definitions
-        if metric.is_headline and metric.name in estimates
+        if metric.is_headline and metric.name in figures and figures[metric.name].value is not None
     }
     detail = [
         {
             "metric": metric.name,
             "better": metric.direction,
-            **_interval(estimates[metric.name], params.confidence),
+            **_told(figures[metric.name], params.confidence),
             **{name: values.get(metric.name) for name, values in baselines.items()},
+            **_remark(metric, figures[metric.name].value, baselines["dummy"].get(metric.name)),
         }
-        for metric in scorer.metrics
-        if metric.name in estimates
+        for metric in scorer.definitions
+        if metric.name in figures
     ]
     return {**headline, "detail": detail}
 
 
-def is_beaten(row: Entry) -> bool:
-    """Whether a figure of `detail` is no better than that of the constant answer."""
-    value, dummy = row["value"], row["dummy"]
-    if value is None or dummy is None:
-        return False
-    worth = {"up": (value, dummy), "down": (-value, -dummy), "zero": (-abs(value), -abs(dummy))}
-    ours, constant = worth[row["better"]]
-    return bool(ours <= constant)
+def _remark(metric: Definition[Any], value: float | None, constant: float | None) -> dict[str, str]:
+    """Whether one constant answer does better, for metrics that it is not bound to win.
+
+    It may call every row positive, which is the best recall there is.
+    """
+    is_judged = metric.average or metric.scale in {"area", "unexplained"}
+    if value is None or constant is None or not is_judged or metric.direction == "zero":
+        return {}
+    lead = value - constant if metric.direction == "up" else constant - value
+    if lead >= -TIE * abs(constant):
+        return {}
+    return {"remark": f"worse than one constant answer to every row, which has {constant:.4f}"}
 
 
-def _interval(estimate: Estimate, confidence: float) -> dict[str, float]:
+def _told(figure: Figure, confidence: float) -> Entry:
+    told = {name: text for name in NOTES if (text := getattr(figure, name))}
     return {
         "confidence": confidence,
-        "value": estimate.value,
-        "low": estimate.low,
-        "high": estimate.high,
-        "standard_error": estimate.standard_error,
+        "value": figure.value,
+        "low": figure.low,
+        "high": figure.high,
+        "standard_error": figure.standard_error,
+        **told,
     }
 
 
@@ -126,12 +138,11 @@ def slice_figures(
             yield {**entry, "why_not": f"fewer than {params.slice_min_rows} rows"}
             continue
         sample = side.sample.part(part.rows)
-        try:
-            estimates = judge(scorer.part(part.rows), sample, params, only=[primary.name])
-        except SampleError as error:
-            yield {**entry, "why_not": error.what}
-        else:
-            yield {**entry, **_interval(estimates[primary.name], params.confidence)}
+        figures = judge(scorer.part(part.rows), sample, params, only=[primary.name])
+        figure = figures[primary.name]
+        told = _told(figure, params.confidence)
+        # A slice without a value has no keys of one, whether it is too small or too plain.
+        yield {**entry, **(told if figure.value is not None else {"why_not": figure.why_not})}
 
 
 def card_figures(
@@ -179,7 +190,10 @@ def plain_columns(side: Side, contract: Contract) -> list[str]:
 def importance_figures(
     model: CompiledModel, side: Side, params: Evaluate, primary: Metric
 ) -> list[Importance]:
-    """The loss of the primary metric when a column of a fixed draw of rows is shuffled."""
+    """The loss of the primary metric when a column of a fixed draw of rows is shuffled.
+
+    None at all where these rows give the metric no value.
+    """
     rng = np.random.default_rng(params.seed)
     total = len(side.sample.target)
     rows = np.sort(rng.choice(total, min(params.importance.rows, total), replace=False))
@@ -197,13 +211,10 @@ def importance_figures(
             repeats=params.importance.repeats,
             seed=params.seed,
         )
-    except SampleError as error:
-        raise PerennialError(
-            str(error), where="params.yaml: evaluate.importance.rows", hint="raise it"
-        ) from None
+    except MetricError:
+        return []
 
 
 def _loss(side: Side, answers: Array, primary: Metric) -> float:
-    scorer = scorer_of(side.task, side.sample.target, answers, side.thresholds["model"])
-    value = evaluate(scorer, only=[primary.name])[primary.name]
+    value = evaluate(side.scorer_of(answers), only=[primary.name])[primary.name]
     return {"up": -value, "down": value, "zero": abs(value)}[primary.direction]

@@ -59,8 +59,11 @@ def importance_columns(importances: list[Importance]) -> dict[str, list[Any]]:
 def _binary(positive: Array, probability: Array, threshold: float | None) -> dict[str, Columns]:
     threshold = 0.5 if threshold is None else threshold
     return {
-        "roc": curves.roc(positive, probability),
-        "precision_recall": curves.precision_recall(positive, probability),
+        # Where there is no positive, or no negative, there is no curve.
+        "roc": curves.roc(positive, probability) if len(np.unique(positive)) > 1 else {},
+        "precision_recall": curves.precision_recall(positive, probability)
+        if positive.any()
+        else {},
         "calibration": curves.calibration(positive, probability),
         "confusion": curves.confusion(positive, probability, threshold),
         "scores": curves.score_histogram(positive, probability),

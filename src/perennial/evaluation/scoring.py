@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,8 @@ from numpy.typing import NDArray
 from perennial.data.contract import Contract, Task
 from perennial.data.target import target_of
 from perennial.evaluation.blocks import Blocks, blocks_by, combined
-from perennial.evaluation.bootstrap import Estimate, estimate
+from perennial.evaluation.bootstrap import estimate
+from perennial.evaluation.intervals import Figure
 from perennial.evaluation.metrics import binary, multiclass, regression
 from perennial.evaluation.metrics.definition import Definition, Metric, Scorer, select
 from perennial.model.columns import from_arrow
@@ -52,22 +54,38 @@ class Sample:
         return Sample(self.target[rows], part.codes, part.crossed, part.unit)
 
 
-def scorer_of(task: Task, target: Array, answers: Array, threshold: float | None) -> Scorer:
+def scorer_of(
+    task: Task,
+    target: Array,
+    answers: Array,
+    threshold: float | None,
+    names: Sequence[str] | None = None,
+) -> Scorer:
     """The scorer of a task, for answers as `perennial.model` gives them.
 
-    Class codes with probabilities (rows, classes), or values with values (rows,).
+    Class codes with probabilities (rows, classes), or values with values (rows,). `names` are what
+    messages call the classes: see `class_names`.
     """
     if task == "binary":
         threshold = 0.5 if threshold is None else threshold
-        return binary.BinaryScores(target == 1, answers[:, 1], threshold)
+        names = names or ("negative", "positive")
+        return binary.BinaryScores(target == 1, answers[:, 1], threshold, names)
     if task == "multiclass":
-        return multiclass.MulticlassScores(target, answers)
+        return multiclass.MulticlassScores(target, answers, names or ())
     return regression.RegressionScores(target, answers)
+
+
+def class_names(contract: Contract) -> tuple[str, ...]:
+    """The classes as messages name them, such as `late=true`."""
+    labels = [
+        str(label).lower() if isinstance(label, bool) else label for label in contract.classes
+    ]
+    return tuple(f"{contract.target}={label}" for label in labels)
 
 
 def judge(
     scorer: Scorer, sample: Sample, params: Evaluate, *, only: list[str] | None = None
-) -> dict[str, Estimate]:
+) -> dict[str, Figure]:
     """Metrics with intervals, all or `only` some, by `bootstrap.estimate`."""
     first, *others = (
         estimate(
@@ -86,15 +104,22 @@ def judge(
     }
 
 
-def _widened(metric: Metric, item: Estimate, others: list[Estimate]) -> Estimate:
+def _widened(metric: Metric, figure: Figure, others: list[Figure]) -> Figure:
     """An interval as wide as two crossed ways of dependence ask for."""
-    if not others or not item.standard_error:
-        return item
-    error = combined((item.standard_error, *(other.standard_error for other in others)))
-    by = error / item.standard_error
-    low, high = (item.value + by * (end - item.value) for end in (item.low, item.high))
+    errors = [one.standard_error for one in (figure, *others)]
+    if not others or figure.value is None or figure.low is None or figure.high is None:
+        return figure
+    if None in errors or not errors[0]:
+        return figure
+    error = combined(tuple(float(one) for one in errors if one is not None))
+    by = error / errors[0]
+    low, high = (figure.value + by * (end - figure.value) for end in (figure.low, figure.high))
     return replace(
-        item, low=max(metric.low, low), high=min(metric.high, high), standard_error=error
+        figure,
+        low=max(metric.low, low),
+        high=min(metric.high, high),
+        standard_error=error,
+        warning=figure.warning or others[0].warning,
     )
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 
 from perennial.data.contract import Contract
 from perennial.params.prepare import Split, TimeSplit
+from perennial.preparation.evidence import weak_points
 
 #: Share of a period that may be missing at its end without a word.
 SLACK = 0.1
@@ -29,6 +30,7 @@ def cautions(
     return [
         *partial_period(sides, contract, split, last),
         *rare_classes(sides["train"][contract.target], contract),
+        *weak_points(sides, contract, split.method),
         *odd_years(sides, contract),
     ]
 

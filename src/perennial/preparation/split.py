@@ -61,8 +61,8 @@ def split(rows: pd.DataFrame, periods: pd.Series, contract: Contract, params: Sp
 def side_breaches(target: pd.Series, sides: Sides, contract: Contract, params: Split) -> list[str]:
     """List what keeps the sides from training and evaluating a model, with the remedies.
 
-    Sides that are empty and not meant to be, a target that does not vary, and classes that a side
-    lacks.
+    Sides that are empty and not meant to be, a target that does not vary, and classes that train or
+    validation lacks.
     """
     is_meant = {"validation"} if getattr(params, "validation", 0) == 0 else set()
     empty = [name for name, rows in sides._asdict().items() if not len(rows)]
@@ -226,12 +226,12 @@ def _hashed(seeded: hashlib.blake2b, text: str) -> int:
 
 
 def _constant_sides(sides: dict[str, pd.Series], contract: Contract) -> Iterator[str]:
-    for name, target in sides.items():
-        if target.min() == target.max():
-            yield (
-                f"{name} has one value of {contract.target} in {len(target):,} rows: "
-                "a regression needs a target that varies on every side"
-            )
+    target = sides["train"]
+    if target.min() == target.max():
+        yield (
+            f"train has one value of {contract.target} in {len(target):,} rows: "
+            "a regression needs a target that varies"
+        )
 
 
 def _class_breaches(sides: dict[str, pd.Series], contract: Contract) -> Iterator[str]:
@@ -245,7 +245,8 @@ def _class_breaches(sides: dict[str, pd.Series], contract: Contract) -> Iterator
         return
     for name, classes in present.items():
         absent = [label for label in contract.classes if label not in classes]
-        if absent and (name == "train" or contract.task == "binary"):
+        # On test some metrics cannot be told then: see `evidence`.
+        if absent and (name == "train" or (name == "validation" and contract.task == "binary")):
             yield _absence(name, absent, present, contract)
 
 
@@ -254,7 +255,10 @@ def _absence(
 ) -> str:
     classes = ", ".join(f"{contract.target}={label}" for label in absent)
     if name != "train":
-        return f"{name} has no row of {classes}: metrics cannot be computed; give it more rows"
+        return (
+            f"{name} has no row of {classes}: calibration and threshold are chosen on it; give it "
+            f"more rows (prepare.split.{name})"
+        )
     held_out = [side for side in ("validation", "test") if present[side].intersection(absent)]
     if held_out:
         return (

@@ -22,7 +22,6 @@ from perennial.evaluation.figures import (
     all_metrics,
     card_figures,
     importance_figures,
-    is_beaten,
     slice_figures,
 )
 from perennial.evaluation.importance import Importance
@@ -74,28 +73,41 @@ def main() -> None:
         f"evaluate: {headline(validation, primary.name, rows)}; "
         f"{tables['test'].num_rows:,} test rows scored"
     )
-    for remark in remarks(validation, primary.name):
-        print(f"evaluate: {remark}")
+    if not importances:
+        drawn = "the rows drawn for it (evaluate.importance.rows)"
+        print(f"evaluate: no permutation importance: {primary.name} has no value on {drawn}")
+    for side, report in metrics.items():
+        for line in remarks(side, report):
+            print(f"evaluate: {side}: {line}")
 
 
-def headline(figures: dict[str, Any], primary: str, rows: int) -> str:
+def headline(figures: Mapping[str, Any], primary: str, rows: int) -> str:
     """The primary metric on the validation rows."""
     if not rows:
         return "no validation rows"
     (row,) = (row for row in figures["detail"] if row["metric"] == primary)
-    interval = f"({row['low']:.4f} to {row['high']:.4f})"
-    return f"{primary} {row['value']:.4f} {interval} on {rows:,} validation rows"
+    return f"{primary} {in_words(row)} on {rows:,} validation rows"
 
 
-def remarks(figures: dict[str, Any], primary: str) -> Iterator[str]:
-    """What has to be known of validation figures before one chooses by them."""
+def in_words(figure: Mapping[str, Any]) -> str:
+    """A figure as people read it, with its interval where it has one."""
+    if figure["value"] is None:
+        return "cannot be told"
+    if figure["low"] is None:
+        return f"{figure['value']:.4f}"
+    return f"{figure['value']:.4f} ({figure['low']:.4f} to {figure['high']:.4f})"
+
+
+def remarks(side: str, figures: Mapping[str, Any]) -> Iterator[str]:
+    """What has to be known of a side's figures; of the test rows, not how good they are."""
     yield from (note for note in figures.get("notes", ()) if not note.startswith("cross-fitted"))
+    keys = ("why_not", "warning", *(["remark"] if side == "validation" else []))
+    by_text: dict[str, list[str]] = {}
     for row in figures["detail"]:
-        if row["metric"] == primary and is_beaten(row):
-            yield (
-                f"{primary} is no better than a constant answer's, {row['dummy']:.4f}: the model "
-                "is worth nothing on these rows"
-            )
+        for key in keys:
+            if key in row:
+                by_text.setdefault(row[key], []).append(row["metric"])
+    yield from (f"{', '.join(names)}: {text}" for text, names in by_text.items())
 
 
 def validated(table: pa.Table, contract: Contract, method: str, models: Models) -> Side:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from textwrap import fill
 from typing import Any
 
-from perennial.evaluation.figures import is_beaten
 from perennial.params.paths import BUNDLE, TEST_METRICS
 from perennial.runtime import jsonfile
 
 #: Metrics shown; the rest are in the file.
 SHOWN = 4
+
+#: Of a line.
+WIDTH = 96
 
 
 def summary(metrics: dict[str, Any], name: str) -> str:
@@ -24,14 +27,17 @@ def _figures(metrics: dict[str, Any]) -> Iterator[str]:
     width = max(len(row["metric"]) for row in rows)
     for row in rows:
         linear = "-" if row["linear"] is None else f"{row['linear']:.4f}"
-        yield (
-            f"  {row['metric']:<{width}}  {row['value']:.4f}  "
-            f"({row['low']:.4f} to {row['high']:.4f}), a linear model {linear}"
-        )
+        yield f"  {row['metric']:<{width}}  {_told(row)}, a linear model {linear}"
+        for note in ("why_not", "warning", "remark"):
+            if note in row:
+                yield fill(row[note], WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 4)
 
-    beaten = [row["metric"] for row in rows if is_beaten(row)]
-    if beaten:
-        yield f"  No better than a constant answer in: {', '.join(beaten)}"
+
+def _told(row: dict[str, Any]) -> str:
+    value, low, high = (
+        "-" if row[name] is None else f"{row[name]:.4f}" for name in ("value", "low", "high")
+    )
+    return value if row["low"] is None else f"{value}  ({low} to {high})"
 
 
 def _next() -> list[str]:

@@ -72,9 +72,16 @@ def test_of_equally_likely_classes_the_first_is_predicted() -> None:
 @pytest.mark.parametrize("metric", ["balanced_accuracy", "roc_auc", "f1_macro"])
 def test_a_class_that_does_not_occur_is_an_error_that_names_it(metric: str) -> None:
     scores = MulticlassScores([0, 1, 1], [*THIRDS[:2], [0.5, 0.5, 0.0]])
-    with pytest.raises(MetricError, match="class 2 has 0 of 3 rows") as caught:
+    with pytest.raises(MetricError, match="0 of 3 rows are class 2") as caught:
         evaluate(scores, only=[metric])
     assert caught.value.metric == metric
+
+
+def test_a_class_has_the_name_that_it_was_given_in_every_part() -> None:
+    names = ("kind=a", "kind=b", "kind=c")
+    scores = MulticlassScores([0, 1, 1, 2], [*THIRDS[:2], [0.5, 0.5, 0.0], THIRDS[0]], names)
+    cause, _ = scores.part(np.array([0, 1, 2])).explain("roc_auc")
+    assert cause == "it needs every class to occur, and 0 of 3 rows are kind=c"
 
 
 def test_what_needs_no_rare_class_is_still_computed() -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from perennial.evaluation.metrics.calibration import Cells, bins_of
 from perennial.evaluation.metrics.columns import (
     BoolArray,
     FloatArray,
@@ -28,15 +30,14 @@ from perennial.evaluation.metrics.definition import (
     registered,
 )
 from perennial.evaluation.metrics.ranking import Ranking, Tally
-from perennial.evaluation.metrics.sums import equal_mass_starts, ratio
-
-CALIBRATION_BINS = 10
+from perennial.evaluation.metrics.sums import ratio
 
 
 class BinaryScores(Scorer):
     """Probabilities of the positive class (rows,), beside the truth (rows,) of booleans.
 
-    A row is predicted positive when its probability is at least the threshold.
+    A row is predicted positive when its probability is at least the threshold; `names` are what
+    messages call negatives and positives.
 
     Examples
     --------
@@ -46,9 +47,16 @@ class BinaryScores(Scorer):
     {'roc_auc': 0.5, 'precision': 1.0, 'recall': 0.5}
     """
 
-    def __init__(self, target: npt.ArrayLike, probability: npt.ArrayLike, threshold: float) -> None:
+    def __init__(
+        self,
+        target: npt.ArrayLike,
+        probability: npt.ArrayLike,
+        threshold: float,
+        names: Sequence[str] = ("negative", "positive"),
+    ) -> None:
         self.target, self.probability = binary_columns(target, probability)
         self.threshold = checked_threshold(threshold)
+        self.names = names
 
     @property
     def definitions(self) -> tuple[Definition[BinaryScores], ...]:
@@ -62,7 +70,7 @@ class BinaryScores(Scorer):
 
     def replaced(self, target: npt.NDArray[Any], answers: FloatArray) -> BinaryScores:
         """The scorer of other rows, at the same threshold."""
-        return BinaryScores(target, answers, self.threshold)
+        return BinaryScores(target, answers, self.threshold, self.names)
 
     @cached_property
     def ranking(self) -> Ranking:
@@ -77,7 +85,7 @@ class BinaryScores(Scorer):
     @cached_property
     def predicted(self) -> int:
         """Rows predicted positive: the first ones, sorted downwards."""
-        return int(np.count_nonzero(self.probability >= self.threshold))
+        return int(np.count_nonzero(self.reached))
 
     @cached_property
     def hits(self) -> int:
@@ -85,9 +93,9 @@ class BinaryScores(Scorer):
         return int(np.searchsorted(self.ranking.positive_at_, self.predicted))
 
     @cached_property
-    def bin_starts(self) -> IntArray:
-        """The first row of each calibration bin, in the order of the ranking."""
-        return equal_mass_starts(self.probability[self.ranking.order_], CALIBRATION_BINS)
+    def reached(self) -> BoolArray:
+        """Whether a row is predicted positive."""
+        return np.asarray(self.probability >= self.threshold)
 
 
 def roc_auc(draw: Draw[BinaryScores]) -> FloatArray:
@@ -112,16 +120,20 @@ def squared_distance(scores: BinaryScores) -> FloatArray:
 
 
 def calibration_error(draw: Draw[BinaryScores]) -> FloatArray:
-    """The expected calibration error (Naeini, Cooper and Hauskrecht 2015, AAAI).
+    """The root mean square calibration error, debiased: see `metrics.calibration`."""
+    return draw.prepared(_cells).errors(draw.counts)
 
-    Over 10 bins of equal mass (Nguyen and O'Connor 2015, EMNLP; less biased than equal width:
-    Roelofs et al. 2022, AISTATS), cut on the whole sample from the highest score down; ties stay
-    in one bin, and resampling moves none. A bin's share of rows times its |observed rate - mean
-    probability| is its |sum of truth less sum of probability| over all rows.
-    """
-    excess = draw.shared(_ordered_weights) * draw.prepared(_ordered_excess)
-    by_bin = np.add.reduceat(excess, draw.scorer.bin_starts, axis=1)
-    return ratio(np.abs(by_bin).sum(axis=1), draw.rows)
+
+def calibration_interval(
+    scores: BinaryScores, blocks: IntArray, reach: float
+) -> tuple[float, float]:
+    """The interval that products of residuals of different blocks give."""
+    return _cells(scores, blocks).interval(reach)
+
+
+def _cells(scores: BinaryScores, blocks: IntArray) -> Cells:
+    bins = bins_of(scores.ranking.order_, scores.probability)
+    return Cells(scores.target - scores.probability, bins, blocks)
 
 
 def precision(draw: Draw[BinaryScores]) -> FloatArray:
@@ -196,6 +208,10 @@ def positive_or_predicted(scores: BinaryScores) -> FloatArray:
     return np.maximum(positive(scores), predicted_positive(scores))
 
 
+def _two_alike(scores: BinaryScores) -> str:
+    return f"it needs rows of nearly one probability, and there are {scores.rows} rows"
+
+
 def _both_classes(scores: BinaryScores) -> str:
     return f"it needs positives and negatives, and {_truth(scores)}"
 
@@ -215,7 +231,7 @@ def _some_of_either(scores: BinaryScores) -> str:
 
 
 def _truth(scores: BinaryScores) -> str:
-    return f"{scores.positives} of {scores.rows} rows are positive"
+    return f"{scores.positives} of {scores.rows} rows are {scores.names[1]}"
 
 
 def _reached(scores: BinaryScores) -> str:
@@ -255,7 +271,8 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         "up",
         *SHARE,
         values=roc_auc,
-        counts=rarer,
+        scale="area",
+        counting=rarer,
         needs=_both_classes,
         is_primary=True,
     ),
@@ -264,16 +281,33 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         "up",
         *SHARE,
         values=average_precision,
-        counts=positive,
+        scale="area",
+        counting=rarer,
         needs=_some_positives,
     ),
-    Definition("log_loss", "down", *LOSS, values=Average("log_loss", surprise)),
-    Definition("brier", "down", *SHARE, values=Average("brier", squared_distance)),
+    Definition(
+        "log_loss",
+        "down",
+        *LOSS,
+        values=Average("log_loss", surprise),
+        scale="loss",
+    ),
+    Definition(
+        "brier",
+        "down",
+        *SHARE,
+        values=Average("brier", squared_distance),
+        scale="loss",
+    ),
     Definition(
         "calibration_error",
         "down",
         *SHARE,
         values=calibration_error,
+        scale="plain",
+        counting=rarer,
+        own_interval=calibration_interval,
+        needs=_two_alike,
         # So that the table of `dvc metrics show` fits a terminal.
         is_headline=False,
     ),
@@ -282,11 +316,28 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         "up",
         *SHARE,
         values=precision,
-        counts=predicted_positive,
+        scale="share",
+        counting=predicted_positive,
         hidden=hidden_of_precision,
         needs=_some_predicted,
         hint=f"lower the threshold, {LARGER_SAMPLE}",
     ),
-    Definition("recall", "up", *SHARE, values=recall, counts=positive, needs=_some_positives),
-    Definition("f1", "up", *SHARE, values=f1, counts=positive_or_predicted, needs=_some_of_either),
+    Definition(
+        "recall",
+        "up",
+        *SHARE,
+        values=recall,
+        scale="share",
+        counting=positive,
+        needs=_some_positives,
+    ),
+    Definition(
+        "f1",
+        "up",
+        *SHARE,
+        values=f1,
+        scale="index",
+        counting=positive_or_predicted,
+        needs=_some_of_either,
+    ),
 )

@@ -40,6 +40,9 @@ Evaluate = Callable[[IntArray], dict[str, FloatArray]]
 in which the metric has no value. The NaN never leaves `evaluate` and
 `perennial.evaluation.bootstrap`."""
 
+Scale = Literal["share", "index", "area", "loss", "unexplained", "plain"]
+"""Where a metric's interval is symmetric, or exact: see `perennial.evaluation.intervals`."""
+
 SHARE = (0.0, 1.0)
 LOSS = (0.0, np.inf)
 """Least and greatest values of most metrics."""
@@ -57,14 +60,14 @@ class Metric:
     high: float
 
 
+def every_row(scorer: Scorer) -> FloatArray:
+    """How much each row counts for a metric to which all count alike."""
+    return np.ones(scorer.rows)
+
+
 def any_row(scorer: Scorer) -> str:
     """What a metric that is defined on every sample needs."""
     return "it needs a row that counts"
-
-
-def every_row(scorer: Scorer) -> FloatArray:
-    """Each row counts alike."""
-    return np.ones(scorer.rows)
 
 
 def nothing(scorer: Scorer) -> float:
@@ -78,8 +81,13 @@ class Definition(Metric, Generic[S]):
 
     values: Callable[[Draw[S]], FloatArray]
     """Values (resamples,) under a draw; an `Average` where the metric follows from a mean."""
-    counts: Callable[[S], FloatArray] = every_row
-    """How much each row (rows,) counts as evidence: for recall, 1 a positive and 0 another row."""
+    scale: Scale = "plain"
+    """On which its interval is made."""
+    counting: Callable[[S], FloatArray] = every_row
+    """How much each row (rows,) counts as evidence: to a recall, positives alone."""
+    own_interval: Callable[[S, IntArray, float], tuple[float, float]] | None = None
+    """Its interval by scorer, block of each row and quantile of Student's t, where no scale serves:
+    the scale is not looked at then."""
     hidden: Callable[[S], float] = nothing
     """The variance that resamples of this sample cannot show, for what they have in common."""
     needs: Callable[[S], str] = any_row
@@ -261,9 +269,9 @@ def evaluate(
     return values
 
 
-def defined_values(scorer: Scorer) -> dict[str, float]:
-    """The metrics that have a value on this sample, by name."""
-    values = _weighted(scorer, None, None)
+def defined_values(scorer: Scorer, *, only: Collection[str] | None = None) -> dict[str, float]:
+    """The metrics that have a value on this sample, by name; all or `only` some."""
+    values = _weighted(scorer, None, only)
     return {name: value for name, value in values.items() if not np.isnan(value)}
 
 

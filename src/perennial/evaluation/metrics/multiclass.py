@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -32,13 +33,17 @@ from perennial.evaluation.metrics.sums import cumulative, ratio
 # Engines answer in float32: a row's probabilities add up to 1 only so nearly.
 SUM_TOLERANCE = 1e-5
 
+# Classes that a message names.
+MOST_NAMES = 20
+
 HINT = "score a larger sample, merge rare classes, or leave this metric out"
 
 
 class MulticlassScores(Scorer):
     """Probabilities of each class (rows, classes), beside the true class (rows,) from 0 up.
 
-    The class predicted is the likeliest; of equals, the first.
+    The class predicted is the likeliest; of equals, the first. `names` are what messages call the
+    classes; by default, their numbers.
 
     Examples
     --------
@@ -48,8 +53,11 @@ class MulticlassScores(Scorer):
     {'roc_auc': 0.75}
     """
 
-    def __init__(self, target: npt.ArrayLike, probability: npt.ArrayLike) -> None:
+    def __init__(
+        self, target: npt.ArrayLike, probability: npt.ArrayLike, names: Sequence[str] = ()
+    ) -> None:
         self.target, self.probability = multiclass_columns(target, probability)
+        self.names = names or [f"class {code}" for code in range(self.classes)]
 
     @property
     def definitions(self) -> tuple[Definition[MulticlassScores], ...]:
@@ -63,7 +71,7 @@ class MulticlassScores(Scorer):
 
     def replaced(self, target: npt.NDArray[Any], answers: FloatArray) -> MulticlassScores:
         """The scorer of other rows."""
-        return MulticlassScores(target, answers)
+        return MulticlassScores(target, answers, self.names)
 
     @property
     def classes(self) -> int:
@@ -74,6 +82,11 @@ class MulticlassScores(Scorer):
     def predicted_(self) -> IntArray:
         """The likeliest class of each row."""
         return self.probability.argmax(axis=1)
+
+    @cached_property
+    def rows_(self) -> IntArray:
+        """The rows of each class, (classes,)."""
+        return np.bincount(self.target, minlength=self.classes)
 
     @cached_property
     def rankings(self) -> list[Ranking]:
@@ -154,9 +167,9 @@ class ClassCounter:
 
 
 def rarest(scores: MulticlassScores) -> FloatArray:
-    """Rows of the rarest class that occurs: metrics that count classes alike hang on it."""
-    sizes = np.bincount(scores.target, minlength=scores.classes)
-    return np.where(scores.target == np.where(sizes, sizes, scores.rows + 1).argmin(), 1.0, 0.0)
+    """Rows of the rarest class that occurs, as often as there are classes: means hang on them."""
+    sizes = np.where(scores.rows_, scores.rows_, scores.rows + 1)
+    return np.where(scores.target == sizes.argmin(), float(scores.classes), 0.0)
 
 
 def _every_class(scores: MulticlassScores) -> str:
@@ -168,8 +181,10 @@ def _every_class_somehow(scores: MulticlassScores) -> str:
 
 
 def _rarest(scores: MulticlassScores) -> str:
-    per_class = np.bincount(scores.target, minlength=scores.classes)
-    return f"class {per_class.argmin()} has {per_class.min()} of {scores.rows} rows"
+    least = int(scores.rows_.min())
+    rarest = [name for name, rows in zip(scores.names, scores.rows_, strict=True) if rows == least]
+    shown = ", ".join(rarest[:MOST_NAMES]) + (", …" if len(rarest) > MOST_NAMES else "")
+    return f"{least} of {scores.rows} rows are {shown}"
 
 
 def multiclass_columns(
@@ -210,6 +225,7 @@ METRICS: tuple[Definition[MulticlassScores], ...] = registered(
         "up",
         *SHARE,
         values=Average("accuracy", is_right),
+        scale="share",
         hint=HINT,
     ),
     Definition(
@@ -217,7 +233,8 @@ METRICS: tuple[Definition[MulticlassScores], ...] = registered(
         "up",
         *SHARE,
         values=balanced_accuracy,
-        counts=rarest,
+        scale="index",
+        counting=rarest,
         needs=_every_class,
         hint=HINT,
     ),
@@ -226,7 +243,8 @@ METRICS: tuple[Definition[MulticlassScores], ...] = registered(
         "up",
         *SHARE,
         values=f1_macro,
-        counts=rarest,
+        scale="index",
+        counting=rarest,
         needs=_every_class_somehow,
         hint=HINT,
     ),
@@ -235,6 +253,7 @@ METRICS: tuple[Definition[MulticlassScores], ...] = registered(
         "down",
         *LOSS,
         values=Average("log_loss", surprise),
+        scale="loss",
         hint=HINT,
         is_primary=True,
     ),
@@ -243,7 +262,8 @@ METRICS: tuple[Definition[MulticlassScores], ...] = registered(
         "up",
         *SHARE,
         values=roc_auc,
-        counts=rarest,
+        scale="area",
+        counting=rarest,
         needs=_every_class,
         hint=HINT,
     ),

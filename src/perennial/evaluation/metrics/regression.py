@@ -156,15 +156,43 @@ def regression_columns(
 
 
 METRICS: tuple[Definition[RegressionScores], ...] = registered(
-    Definition("mae", "down", *LOSS, values=Average("mae", absolute_error)),
+    Definition(
+        "mae",
+        "down",
+        *LOSS,
+        values=Average("mae", absolute_error),
+        scale="loss",
+    ),
     Definition(
         "rmse",
         "down",
         *LOSS,
         values=Average("mse", squared_error, np.sqrt),
+        scale="loss",
         is_primary=True,
     ),
-    Definition("r2", "up", -np.inf, 1.0, values=r2, needs=_some_variation),
-    Definition("median_absolute_error", "down", *LOSS, values=median_absolute_error),
-    Definition("bias", "zero", -np.inf, np.inf, values=Average("bias", error)),
+    Definition(
+        "r2",
+        "up",
+        -np.inf,
+        1.0,
+        values=r2,
+        scale="unexplained",
+        needs=_some_variation,
+    ),
+    Definition(
+        "median_absolute_error",
+        "down",
+        *LOSS,
+        values=median_absolute_error,
+        scale="loss",
+    ),
+    Definition(
+        "bias",
+        "zero",
+        -np.inf,
+        np.inf,
+        values=Average("bias", error),
+        scale="plain",
+    ),
 )

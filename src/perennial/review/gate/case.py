@@ -14,8 +14,9 @@ from typing import Any, TypeVar
 
 from perennial.data import parquet
 from perennial.data.contract import Contract, read_contract
+from perennial.evaluation.intervals import Figure
 from perennial.evaluation.metrics.definition import Metric, defined_values
-from perennial.evaluation.scoring import sample_of, scorer_of
+from perennial.evaluation.scoring import class_names, judge, sample_of, scorer_of
 from perennial.params.build import BuildParams, read_params
 from perennial.review.gate.looks import Looks
 from perennial.review.gate.spending import level_of
@@ -51,6 +52,8 @@ class Own:
     """The time for all rows at once, on this machine."""
     seconds_of_one: float
     """The median time for single rows."""
+    calibration: Figure | None = None
+    """The calibration error with its interval; None where the task has none."""
 
 
 @dataclass(frozen=True)
@@ -146,14 +149,23 @@ class Case:
         answers = ask(model, self.head, table)
         seconds = time.perf_counter() - started
         sample = sample_of(table, self.contract, self.params.prepare.split.method)
-        scorer = scorer_of(self.contract.task, sample.target, answers, model.threshold)
+        scorer = scorer_of(
+            self.contract.task,
+            sample.target,
+            answers,
+            model.threshold,
+            class_names(self.contract),
+        )
         singles = []
         for row in range(min(SINGLE_ROWS, table.num_rows)):
             started = time.perf_counter()
             ask(model, self.head, table.slice(row, 1))
             singles.append(time.perf_counter() - started)
         values = defined_values(scorer)
-        return Own(scorer.metrics, values, table.num_rows, seconds, median(singles))
+        name, calibration = "calibration_error", None
+        if name in values:
+            calibration = judge(scorer, sample, self.params.evaluate, only=[name])[name]
+        return Own(scorer.metrics, values, table.num_rows, seconds, median(singles), calibration)
 
 
 def digest_of(revision: Revision) -> str:

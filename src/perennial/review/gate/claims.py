@@ -35,6 +35,8 @@ def unlike_metrics(report: Any, values: Mapping[str, float]) -> list[str]:
     """A sentence for each figure that `metrics/evaluate.json` lacks or claims otherwise."""
     try:
         claims = [(str(row["metric"]), row["value"]) for row in report["detail"]]
+        # Both have none where these rows give a metric no value.
+        claims = [(name, value) for name, value in claims if name in values or value is not None]
         claims += [(name, value) for name, value in report.items() if name != "detail"]
         detailed = {row["metric"] for row in report["detail"]}
     except (AttributeError, KeyError, TypeError):

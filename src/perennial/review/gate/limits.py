@@ -9,7 +9,7 @@ from perennial.evaluation.metrics.definition import Metric
 from perennial.review.gate.case import Case, NoFigure
 from perennial.review.gate.claims import SIDES, data_figures
 from perennial.review.params.gate import Range
-from perennial.runtime.checks import Answer, Failure, NotApplicable, Pass
+from perennial.runtime.checks import Answer, CouldNotTell, Failure, NotApplicable, Pass
 
 CALIBRATION = "calibration_error"
 
@@ -71,12 +71,18 @@ def judge_calibration(case: Case) -> Answer:
     ceiling = case.policy.max_calibration_error
     if ceiling is None:
         return NotApplicable("the policy names no gate.max_calibration_error")
-    breaches = list(past_ceilings({CALIBRATION: ceiling}, case.own.metrics, case.own.values))
     value = case.own.values.get(CALIBRATION)
     figures = {"ceiling": ceiling, "value": value}
+    if value is None and CALIBRATION in {metric.name for metric in case.own.metrics}:
+        return CouldNotTell(f"{CALIBRATION} has no value on these rows", figures)
+    breaches = list(past_ceilings({CALIBRATION: ceiling}, case.own.metrics, case.own.values))
+    span, error = "", case.own.calibration
+    if error and error.low is not None and error.high is not None:
+        span = f" ({error.low:.4f} to {error.high:.4f})"
+        figures |= {"low": error.low, "high": error.high}
     if breaches:
-        return Failure(breaches[0], figures)
-    return Pass(f"{value:.4f}, of {ceiling:g} allowed", figures)
+        return Failure(f"{breaches[0]}{span}", figures)
+    return Pass(f"{value:.4f}{span}, of {ceiling:g} allowed", figures)
 
 
 def judge_labels(case: Case) -> Answer:

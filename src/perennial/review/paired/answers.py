@@ -15,7 +15,7 @@ from perennial.bundle.bundle import Bundle, BundleError, RequestError
 from perennial.data import parquet
 from perennial.data.contract import Contract, read_contract
 from perennial.evaluation.metrics.definition import Scorer
-from perennial.evaluation.scoring import Sample, sample_of, scorer_of
+from perennial.evaluation.scoring import Sample, class_names, sample_of, scorer_of
 from perennial.model.columns import Columns
 from perennial.params.build import BuildParams, read_params
 from perennial.review.revision.question import other_question
@@ -73,15 +73,15 @@ def ask_both(head: Revision, base: Revision) -> Answers:
     sample = sample_of(table, contract, params.prepare.split.method)
     ours, theirs = load_bundle(head), load_bundle(base)
     of_head, of_base = ask(ours, head, table), ask(theirs, base, table)
-    alike = of_head == of_base
+    alike, names = of_head == of_base, class_names(contract)
     return Answers(
         contract=contract,
         params=params,
         table=table,
         columns=ours.columns(table.select(contract.features)),
         sample=sample,
-        head=scorer_of(contract.task, sample.target, of_head, ours.threshold),
-        base=scorer_of(contract.task, sample.target, of_base, theirs.threshold),
+        head=scorer_of(contract.task, sample.target, of_head, ours.threshold, names),
+        base=scorer_of(contract.task, sample.target, of_base, theirs.threshold, names),
         excluded=excluded,
         alike=int(np.count_nonzero(alike if alike.ndim == 1 else alike.all(axis=1))),
         same_bundle=ours.manifest["sha256"] == theirs.manifest["sha256"],
