@@ -275,6 +275,19 @@ class TestSources:
         assert land(export(*JANUARY)) == 0
         assert "note: params.yaml says collect.source: flights" in capsys.readouterr().err
 
+    def test_what_the_parameters_leave_out_of_the_rows_is_noted(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("params.yaml").write_text(
+            'collect: {source: files, until: "2024-01"}\nevaluate: {slices: [origin]}\n'
+            "export: {name: flights-late}\n"
+        )
+        assert land(export(*JANUARY, *FEBRUARY)) == 0
+        notes = capsys.readouterr().err
+        assert "collect.since: -, until: 2024-01; collect leaves out 2024-02" in notes
+        assert "params.yaml, line 2: evaluate.slices.0: origin is no column of the" in notes
+        assert "params.yaml, line 3: export.name: flights-late has no word of" in notes
+
     def test_name_is_for_all_only(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert land(export(*JANUARY), "--name", "x") == 2
         assert "--name is for collect.period: all" in capsys.readouterr().err
