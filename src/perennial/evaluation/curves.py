@@ -12,6 +12,7 @@ ValueError.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -122,6 +123,15 @@ def multiclass_roc(
     return _by_class(target, probability, lambda truth, chance: roc(truth, chance, points=points))
 
 
+def multiclass_precision_recall(
+    target: npt.ArrayLike, probability: npt.ArrayLike, *, points: int = POINTS
+) -> Columns:
+    """The `precision_recall` of each class against the rest, under one another."""
+    return _by_class(
+        target, probability, lambda truth, chance: precision_recall(truth, chance, points=points)
+    )
+
+
 def multiclass_calibration(
     target: npt.ArrayLike, probability: npt.ArrayLike, *, bins: int = 10
 ) -> Columns:
@@ -215,10 +225,17 @@ def _by_class(
     curve: Callable[[BoolArray, FloatArray], Columns],
 ) -> Columns:
     codes, table = multiclass_columns(target, probability)
-    curves = [curve(codes == code, table[:, code]) for code in range(table.shape[1])]
-    lengths = [len(next(iter(columns.values()))) for columns in curves]
-    stacked = {name: np.concatenate([columns[name] for columns in curves]) for name in curves[0]}
-    return {"class": np.repeat(np.arange(len(curves)), lengths), **stacked}
+    parts: dict[int, Columns] = {}
+    for code in range(table.shape[1]):
+        # A class that no row has, or every one, has no curve; the others have theirs.
+        with suppress(MetricError):
+            parts[code] = curve(codes == code, table[:, code])
+    if not parts:
+        raise MetricError("a curve", "no class has rows of its own and others", "score more rows")
+    lengths = [len(next(iter(columns.values()))) for columns in parts.values()]
+    names = next(iter(parts.values()))
+    stacked = {name: np.concatenate([part[name] for part in parts.values()]) for name in names}
+    return {"class": np.repeat(list(parts), lengths), **stacked}
 
 
 def _at_least(name: str, value: int, least: int) -> None:

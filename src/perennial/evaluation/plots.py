@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,16 +11,20 @@ from numpy.typing import NDArray
 from perennial.data.contract import Task
 from perennial.evaluation import curves
 from perennial.evaluation.importance import Importance
+from perennial.evaluation.metrics.definition import MetricError
 
 Array = NDArray[Any]
 Columns = dict[str, Array]
 
 #: The plots, in files of these names; those that a task does not have stay without rows.
-PLOTS = ("roc", "precision_recall", "calibration", "confusion", "scores", "importance")
+PLOTS = (
+    "roc", "precision_recall", "calibration", "confusion", "scores", "residuals", "importance"
+)  # fmt: skip
 
 #: The columns that hold class codes, which people read as names.
 CODED = {name: frozenset[str]() for name in PLOTS} | {
     "roc": frozenset({"class"}),
+    "precision_recall": frozenset({"class"}),
     "calibration": frozenset({"class"}),
     "confusion": frozenset({"actual", "predicted"}),
 }
@@ -59,8 +63,8 @@ def importance_columns(importances: list[Importance]) -> dict[str, list[Any]]:
 def _binary(positive: Array, probability: Array, threshold: float | None) -> dict[str, Columns]:
     threshold = 0.5 if threshold is None else threshold
     return {
-        "roc": curves.roc(positive, probability),
-        "precision_recall": curves.precision_recall(positive, probability),
+        "roc": _drawn(curves.roc, positive, probability),
+        "precision_recall": _drawn(curves.precision_recall, positive, probability),
         "calibration": curves.calibration(positive, probability),
         "confusion": curves.confusion(positive, probability, threshold),
         "scores": curves.score_histogram(positive, probability),
@@ -69,19 +73,23 @@ def _binary(positive: Array, probability: Array, threshold: float | None) -> dic
 
 def _multiclass(target: Array, answers: Array) -> dict[str, Columns]:
     return {
-        "roc": curves.multiclass_roc(target, answers),
+        "roc": _drawn(curves.multiclass_roc, target, answers),
+        "precision_recall": _drawn(curves.multiclass_precision_recall, target, answers),
         "calibration": curves.multiclass_calibration(target, answers),
         "confusion": curves.multiclass_confusion(target, answers),
     }
 
 
 def _regression(target: Array, answers: Array) -> dict[str, Columns]:
-    # Under the names that dvc.yaml plots for every task: a residual is a score below or above 0.
     calibration = curves.regression_calibration(target, answers)
+    # Under the name that dvc.yaml plots for every task.
     calibration["observed"] = calibration.pop("actual")
-    residuals = curves.residual_histogram(target, answers)
-    rows = residuals.pop("rows")
-    below = np.cumsum(rows).clip(max=np.count_nonzero(answers < target))
-    residuals["negatives"] = np.diff(below, prepend=0)
-    residuals["positives"] = rows - residuals["negatives"]
-    return {"calibration": calibration, "scores": residuals}
+    return {"calibration": calibration, "residuals": curves.residual_histogram(target, answers)}
+
+
+def _drawn(curve: Callable[[Array, Array], Columns], target: Array, answers: Array) -> Columns:
+    """A curve; nothing where the rows are of one class, which has none."""
+    try:
+        return curve(target, answers)
+    except MetricError:
+        return {}
