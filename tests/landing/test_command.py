@@ -580,7 +580,7 @@ stages:
         return repository.parent / "clone"
 
     def test_the_default_source_runs_in_a_fresh_clone(self, repository: Path) -> None:
-        shutil.copy(ROOT / "data/contract.yaml", "data/contract.yaml")
+        shutil.copy(ROOT / "tests/example/contract.yaml", "data/contract.yaml")
         Path("params.yaml").write_text('collect: {since: "2013-12"}\n')
         self.commit("start")
         clone = self.clone(repository)

@@ -22,6 +22,7 @@ from perennial.sources.reading.formats import parsed
 from perennial.stages import collect
 
 ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "tests/example"
 CONTRACT = """\
 version: 1
 name: sales
@@ -103,7 +104,7 @@ class TestStage:
         assert hashes(project) == before
 
     def test_flights_until_september(self, project: Path) -> None:
-        shutil.copy(ROOT / "data/contract.yaml", project / "data/contract.yaml")
+        shutil.copy(EXAMPLE / "contract.yaml", project / "data/contract.yaml")
         (project / "params.yaml").write_text('collect: {until: "2013-09"}\n')
         assert run(project).returncode == 0
         counts = [
@@ -221,8 +222,8 @@ class TestPeriods:
         assert len(rows["all"]) == len(self.DATES)
 
 
-def test_the_contract_in_the_repository_is_valid_and_explains_every_column() -> None:
-    contract = read_contract(ROOT / "data/contract.yaml")
+def test_the_examples_contract_is_valid_and_explains_every_column() -> None:
+    contract = read_contract(EXAMPLE / "contract.yaml")
     assert contract.target == "late"
     assert contract.only("id") == "flight_id"
     assert "scheduled_departure" in contract.features

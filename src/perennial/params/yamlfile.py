@@ -210,7 +210,7 @@ def faults(model: type[BaseModel], value: Any) -> list[tuple[str, str]]:
 def line_of(content: bytes, key: str) -> int:
     r"""The line where a key with dots stands in valid YAML, or the nearest key above it.
 
-    >>> line_of(b"train:\\n  params:\\n    max_iter: 9\\n", "train.params.depth")
+    >>> line_of(b"train:\n  params:\n    max_iter: 9\n", "train.params.depth")
     2
     """
     node, line = yaml.compose(content.decode("utf-8"), Loader=_Loader), 1
