@@ -225,17 +225,18 @@ def _by_class(
     curve: Callable[[BoolArray, FloatArray], Columns],
 ) -> Columns:
     codes, table = multiclass_columns(target, probability)
-    parts: dict[int, Columns] = {}
+    drawn = []
     for code in range(table.shape[1]):
-        # A class that no row has, or every one, has no curve; the others have theirs.
+        # A class without rows has no curve.
         with suppress(MetricError):
-            parts[code] = curve(codes == code, table[:, code])
-    if not parts:
-        raise MetricError("a curve", "no class has rows of its own and others", "score more rows")
-    lengths = [len(next(iter(columns.values()))) for columns in parts.values()]
-    names = next(iter(parts.values()))
-    stacked = {name: np.concatenate([part[name] for part in parts.values()]) for name in names}
-    return {"class": np.repeat(list(parts), lengths), **stacked}
+            columns = curve(codes == code, table[:, code])
+            rows = len(next(iter(columns.values())))
+            drawn.append({"class": np.full(rows, code), **columns})
+    return (
+        {name: np.concatenate([columns[name] for columns in drawn]) for name in drawn[0]}
+        if drawn
+        else {}
+    )
 
 
 def _at_least(name: str, value: int, least: int) -> None:

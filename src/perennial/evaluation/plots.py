@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from perennial.data.contract import Task
 from perennial.evaluation import curves
 from perennial.evaluation.importance import Importance
-from perennial.evaluation.metrics.definition import MetricError
 
 Array = NDArray[Any]
 Columns = dict[str, Array]
@@ -63,8 +62,11 @@ def importance_columns(importances: list[Importance]) -> dict[str, list[Any]]:
 def _binary(positive: Array, probability: Array, threshold: float | None) -> dict[str, Columns]:
     threshold = 0.5 if threshold is None else threshold
     return {
-        "roc": _drawn(curves.roc, positive, probability),
-        "precision_recall": _drawn(curves.precision_recall, positive, probability),
+        # Where there is no positive, or no negative, there is no curve.
+        "roc": curves.roc(positive, probability) if len(np.unique(positive)) > 1 else {},
+        "precision_recall": curves.precision_recall(positive, probability)
+        if positive.any()
+        else {},
         "calibration": curves.calibration(positive, probability),
         "confusion": curves.confusion(positive, probability, threshold),
         "scores": curves.score_histogram(positive, probability),
@@ -73,8 +75,8 @@ def _binary(positive: Array, probability: Array, threshold: float | None) -> dic
 
 def _multiclass(target: Array, answers: Array) -> dict[str, Columns]:
     return {
-        "roc": _drawn(curves.multiclass_roc, target, answers),
-        "precision_recall": _drawn(curves.multiclass_precision_recall, target, answers),
+        "roc": curves.multiclass_roc(target, answers),
+        "precision_recall": curves.multiclass_precision_recall(target, answers),
         "calibration": curves.multiclass_calibration(target, answers),
         "confusion": curves.multiclass_confusion(target, answers),
     }
@@ -85,11 +87,3 @@ def _regression(target: Array, answers: Array) -> dict[str, Columns]:
     # Under the name that dvc.yaml plots for every task.
     calibration["observed"] = calibration.pop("actual")
     return {"calibration": calibration, "residuals": curves.residual_histogram(target, answers)}
-
-
-def _drawn(curve: Callable[[Array, Array], Columns], target: Array, answers: Array) -> Columns:
-    """A curve; nothing where the rows are of one class, which has none."""
-    try:
-        return curve(target, answers)
-    except MetricError:
-        return {}
