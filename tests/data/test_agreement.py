@@ -96,7 +96,7 @@ def test_periods_and_splits_need_a_column_of_their_role(
     assert all(f".{key}: " in fault for key, fault in zip(keys, faults, strict=True))
 
 
-@pytest.mark.parametrize("name", ["titanic", "late-titanic", "titanic_2"])
+@pytest.mark.parametrize("name", ["titanic", "late-titanic", "titanic_2", "titanic2"])
 def test_what_fits_is_not_refused(name: str, tmp_path: Path) -> None:
     params = SOUND + f"export: {{name: {name}}}\nevaluate: {{slices: [fare], primary: brier}}\n"
     policy = "gate: {floors: {f1: 0.1}, ceilings: {log_loss: 1}, max_calibration_error: 0.1}\n"

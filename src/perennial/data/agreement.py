@@ -142,7 +142,7 @@ def _metrics(primary: str | None, gate: Any, contract: Contract) -> Iterator[Fau
 def _name(build: BuildParams, document: Mapping[str, Any], contract: Contract) -> Iterator[Fault]:
     """A model's name that has no word of its table's: it is left from another table."""
     words = _words(contract.name)
-    if not words or {*words} & {*_words(build.export.name)}:
+    if not words or any(name.startswith(tuple(words)) for name in _words(build.export.name)):
         return
     if "name" not in build.export.model_fields_set:
         return
