@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from perennial.params.collect import Collect
 from perennial.runtime import jsonfile
 from perennial.stages import summary
 
@@ -41,6 +42,12 @@ def test_the_figures_are_those_of_the_metrics(
 def test_a_linear_model_without_the_metric_is_a_dash() -> None:
     row = {"metric": "f1", "value": 0.5, "low": 0.4, "high": 0.6, "linear": None}
     assert "a linear model -" in summary.summary({"detail": [row]}, "name")
+
+
+def test_rows_that_are_never_collected_are_told_after_every_run() -> None:
+    (line,) = summary.left_out(Collect(since="2013", until="2013-09"))
+    assert "since 2013 until 2013-09 alone" in line
+    assert list(summary.left_out(Collect())) == []
 
 
 @pytest.mark.parametrize("absent", ["metrics/evaluate.json", "models/bundle/manifest.json"])
