@@ -73,7 +73,7 @@ def test_what_does_not_fit_the_contract_is_named_with_its_line(
     target: str, params: str, line: int, what: str, tmp_path: Path
 ) -> None:
     contract = PASSENGERS.replace("TARGET", target)
-    head, fault = refusal(tmp_path, SOUND + params + "\n", contract)
+    head, fault, _ = refusal(tmp_path, SOUND + params + "\n", contract)
     assert head == "params.yaml: 1 wrong:"
     assert fault.startswith(f"  - params.yaml, line {line}: ")
     assert what in fault
@@ -91,7 +91,7 @@ def test_what_does_not_fit_the_contract_is_named_with_its_line(
 def test_periods_and_splits_need_a_column_of_their_role(
     params: str, keys: list[str], tmp_path: Path
 ) -> None:
-    _, *faults = refusal(tmp_path, params + "\n", PASSENGERS.replace("TARGET", BINARY))
+    _, *faults, _ = refusal(tmp_path, params + "\n", PASSENGERS.replace("TARGET", BINARY))
     assert len(faults) == len(keys)
     assert all(f".{key}: " in fault for key, fault in zip(keys, faults, strict=True))
 
@@ -113,6 +113,7 @@ def test_all_faults_of_both_files_are_listed_at_once(tmp_path: Path) -> None:
     params = SOUND + "train: {sed: 1}\nexport:\n  samples: 0\n"
     contract = PASSENGERS.replace("TARGET", BINARY).replace("fare: {type", "fare: {kind")
     message = refusal(tmp_path, params, contract)
+    pages = "docs/reference/params.md, docs/reference/contract.md"
     least = "input should be greater than or equal to 1 (it is 0)"
     assert message == [
         "params.yaml and data/contract.yaml: 4 wrong:",
@@ -120,12 +121,13 @@ def test_all_faults_of_both_files_are_listed_at_once(tmp_path: Path) -> None:
         f"  - params.yaml, line 5: export.samples: {least}",
         "  - data/contract.yaml, line 5: columns.fare.type: missing",
         "  - data/contract.yaml, line 5: columns.fare.kind: no such key",
+        f"  hint: correct them; every key is explained in {pages}",
     ]
 
 
 def test_a_slip_in_one_section_hides_no_misfit_of_another(tmp_path: Path) -> None:
     params = SOUND + "train: {sed: 1}\nevaluate: {slices: [origin]}\nexport: {name: flights}\n"
-    _, *faults = refusal(tmp_path, params, PASSENGERS.replace("TARGET", BINARY))
+    _, *faults, _ = refusal(tmp_path, params, PASSENGERS.replace("TARGET", BINARY))
     assert [fault.split(": ")[1] for fault in faults] == [
         "train.sed",
         "evaluate.slices.0",

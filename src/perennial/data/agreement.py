@@ -17,6 +17,7 @@ from typing import Any
 from perennial.data.contract import Contract
 from perennial.params import paths, yamlfile
 from perennial.params.build import OTHERS, BuildParams
+from perennial.params.export import Export
 from perennial.params.metrics import DIRECTIONS
 from perennial.params.train import MaxF1Threshold
 from perennial.runtime.errors import PerennialError, listed
@@ -52,8 +53,13 @@ def refuse_faults(root: Path = Path()) -> None:
         for key, what in faults
     ]
     if breaches:
-        where = " and ".join(str(path) for path, faults in by_file.items() if faults)
-        raise PerennialError(f"{len(breaches)} wrong:{listed(breaches)}", where=where)
+        wrong = [path for path, faults in by_file.items() if faults]
+        pages = ", ".join(f"docs/reference/{path.stem}.md" for path in wrong)
+        raise PerennialError(
+            f"{len(breaches)} wrong:{listed(breaches)}",
+            where=" and ".join(map(str, wrong)),
+            hint=f"correct them; every key is explained in {pages}",
+        )
 
 
 def _of_stages(document: Mapping[str, Any]) -> dict[str, Any]:
@@ -142,9 +148,9 @@ def _metrics(primary: str | None, gate: Any, contract: Contract) -> Iterator[Fau
 def _name(build: BuildParams, document: Mapping[str, Any], contract: Contract) -> Iterator[Fault]:
     """A model's name that has no word of its table's: it is left from another table."""
     words = _words(contract.name)
-    if not words or any(name.startswith(tuple(words)) for name in _words(build.export.name)):
+    if build.export.name == Export().name or not words:
         return
-    if "name" not in build.export.model_fields_set:
+    if any(name.startswith(tuple(words)) for name in _words(build.export.name)):
         return
     own = [key for key in _OWN if _value(document, key) is not None]
     others = f"; look whether {', '.join(own)} belong to another table too" if own else ""
