@@ -169,7 +169,7 @@ def report(
         )]
         for name, (own, gap) in estimates.items()
     ]  # fmt: skip
-    mine, theirs = estimates[OURS][0].value, estimates[LIGHTGBM][0].value
+    mine, theirs = (estimates[name][0].value or 0.0 for name in (OURS, LIGHTGBM))
     bars = (
         f"Bar, at least {BAR}: {met(mine >= BAR)}. "
         f"Bar, at least {LIGHTGBM} at its defaults: {met(mine >= theirs)}."

@@ -8,6 +8,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Sequence
+from pathlib import Path
 
 from perennial.runtime.errors import PerennialError
 
@@ -27,6 +28,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser(words[:1]).parse_args(words)
     signal.signal(signal.SIGTERM, _interrupt)
     try:
+        # Whoever calls this function has chosen the code that runs.
+        if argv is None:
+            refuse_other_code(Path.cwd(), Path(__file__).parent)
         return int(arguments.run(arguments))
     except PerennialError as error:
         return _report(arguments.command, str(error), 2)
@@ -43,6 +47,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Its cause has the line and the column.
         why = " ".join(f"{error} {error.__cause__ or ''}".split())
         return _report(arguments.command, f"DVC: {why}", 2)
+
+
+def refuse_other_code(folder: Path, code: Path) -> None:
+    """Refuse to work on a checkout that has code of its own by the code of another one.
+
+    An activated environment runs the checkout that it was made for, wherever it is called.
+    """
+    roots = (root for root in (folder, *folder.parents) if (root / "dvc.yaml").is_file())
+    root = next(roots, None)
+    own = root / "src/perennial" if root else None
+    if own and (own / "cli.py").is_file() and own.resolve() != code.resolve():
+        raise PerennialError(
+            f"this repository has its own code, and what runs is that of {code.resolve()}",
+            where=str(root),
+            hint="deactivate the other environment; `make environment` here, then "
+            ". .venv/bin/activate",
+        )
 
 
 def _parser(chosen: Sequence[str]) -> argparse.ArgumentParser:

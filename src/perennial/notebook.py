@@ -61,8 +61,8 @@ class Project:
         Examples
         --------
         >>> import perennial
-        >>> perennial.open().contract.target
-        'late'
+        >>> perennial.open().contract.target  # the flights' is 'late'
+        '...'
         """
         return yamlfile.parse(
             Contract, self._yaml(paths.CONTRACT), where=self._where(paths.CONTRACT)
@@ -75,8 +75,8 @@ class Project:
         Examples
         --------
         >>> import perennial
-        >>> perennial.open().params["train"]["estimator"]
-        'sklearn.ensemble.HistGradientBoostingClassifier'
+        >>> perennial.open().params["train"]["estimator"]  # by its dotted path
+        '...'
         """
         return self._yaml(paths.PARAMS)
 

@@ -159,6 +159,7 @@ def clone(empty_project: type[Project], tmp_path_factory: pytest.TempPathFactory
     for name in tracked():
         (project.root / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(ROOT / name, project.root / name, follow_symlinks=False)
+    bring_the_example(project)
     change_params(project, FEWER_FLIGHTS)
     project.git("init", "--quiet", "--initial-branch", "main")
     project.commit("the tree under test")
@@ -169,6 +170,14 @@ def clone(empty_project: type[Project], tmp_path_factory: pytest.TempPathFactory
     project.git("remote", "add", "origin", origin)
     project.git("fetch", "--quiet", "origin")
     return project
+
+
+def bring_the_example(project: Project) -> None:
+    """The documents describe the flights, whatever table the tree under test has."""
+    for name in ("params.yaml", "data/contract.yaml"):
+        project.write(name, (ROOT / "tests/example" / Path(name).name).read_text(encoding="utf-8"))
+    for path in (project.root / "data/landing").glob("*.dvc"):
+        path.unlink()
 
 
 def change_params(project: Project, changes: str) -> None:

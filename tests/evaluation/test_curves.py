@@ -147,6 +147,7 @@ def test_the_score_histogram_counts_each_row_once_and_holds_both_ends() -> None:
     ("stacked", "single"),
     [
         (curves.multiclass_roc, curves.roc),
+        (curves.multiclass_precision_recall, curves.precision_recall),
         (curves.multiclass_calibration, curves.calibration),
     ],
 )
@@ -234,10 +235,10 @@ def test_a_curve_that_one_class_does_not_have_is_an_error(
         curve(target, [0.1, 0.9])
 
 
-def test_a_class_that_does_not_occur_has_no_roc_and_the_others_keep_theirs() -> None:
-    result = curves.multiclass_roc([0, 1], [[0.8, 0.2, 0.0], [0.1, 0.9, 0.0]])
-    assert set(result["class"]) == {0, 1}
-    assert curves.multiclass_roc([1, 1], [[0.8, 0.2], [0.1, 0.9]]) == {}
+def test_a_class_that_does_not_occur_has_no_curve_and_the_others_have_theirs() -> None:
+    ours = curves.multiclass_roc([0, 1], [[0.8, 0.2, 0.0], [0.1, 0.9, 0.0]])
+    assert set(ours["class"]) == {0, 1}
+    assert curves.multiclass_roc([0, 0], [[0.8, 0.2, 0.0], [0.1, 0.9, 0.0]]) == {}
 
 
 @pytest.mark.parametrize(

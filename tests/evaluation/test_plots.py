@@ -27,8 +27,8 @@ class TestPlots:
         ("task", "names"),
         [
             ("binary", {"roc", "precision_recall", "calibration", "confusion", "scores"}),
-            ("multiclass", {"roc", "calibration", "confusion"}),
-            ("regression", {"calibration", "scores"}),
+            ("multiclass", {"roc", "precision_recall", "calibration", "confusion"}),
+            ("regression", {"calibration", "residuals"}),
         ],
     )
     def test_each_task_has_its_own(self, task: str, names: set[str]) -> None:
@@ -38,15 +38,17 @@ class TestPlots:
         for columns in result.values():
             assert len({len(values) for values in columns.values()}) == 1
 
-    def test_residuals_are_parted_at_zero(self) -> None:
-        target, answers, threshold, classes = CASES["regression"]
-        result = plots("regression", target, answers, threshold, classes)["scores"]
-        residual = answers - target
-        assert result["negatives"].sum() == np.count_nonzero(residual < 0)
-        assert result["positives"].sum() == np.count_nonzero(residual >= 0)
-        assert not result["positives"][result["high"] <= 0].any()
-        assert not result["negatives"][result["low"] >= 0].any()
-        assert min(result["negatives"].min(), result["positives"].min()) == 0
+    def test_rows_of_one_class_have_no_curve_and_all_other_plots(self) -> None:
+        _, answers, threshold, classes = CASES["binary"]
+        result = plots("binary", np.zeros(ROWS, dtype=int), answers, threshold, classes)
+        assert (result["roc"], result["precision_recall"]) == ({}, {})
+        assert sum(result["confusion"]["rows"]) == sum(result["scores"]["negatives"]) == ROWS
+
+    def test_a_class_without_rows_leaves_the_others_their_curves(self) -> None:
+        _, answers, threshold, classes = CASES["multiclass"]
+        result = plots("multiclass", np.where(SPECIES == 1, 0, 2), answers, threshold, classes)
+        for name in ("roc", "precision_recall"):
+            assert set(result[name]["class"]) == {"c", "b"}
 
     @pytest.mark.parametrize("task", ["binary", "multiclass"])
     def test_confusion_counts_every_row_under_the_names_of_the_classes(self, task: str) -> None:
@@ -67,4 +69,5 @@ class TestPlots:
     def test_curves_of_several_classes_bear_their_names(self) -> None:
         target, answers, threshold, classes = CASES["multiclass"]
         result = plots("multiclass", target, answers, threshold, classes)
-        assert set(result["roc"]["class"]) == set(result["calibration"]["class"]) == set(classes)
+        for name in ("roc", "precision_recall", "calibration"):
+            assert set(result[name]["class"]) == set(classes)

@@ -10,6 +10,7 @@ import pytest
 from perennial.evaluation.bootstrap import estimate, estimate_difference
 from perennial.evaluation.metrics.definition import Definition, Scorer, evaluate
 from perennial.evaluation.scoring import METRICS, default_primary, scorer_of
+from perennial.params.metrics import DIRECTIONS
 
 ROWS = 300
 RNG = np.random.default_rng(0)
@@ -94,3 +95,10 @@ def test_the_default_primary_has_a_closed_form_for_slices(task: Any) -> None:
     """The mean of a loss, or the area that DeLong's variance is for."""
     primary = default_primary(task)
     assert primary.average is not None or (task, primary.name) == ("binary", "roc_auc")
+
+
+def test_parameters_know_the_metrics_of_every_task() -> None:
+    assert {
+        task: {metric.name: metric.direction for metric in metrics}
+        for task, metrics in METRICS.items()
+    } == DIRECTIONS

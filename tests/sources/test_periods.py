@@ -86,8 +86,9 @@ class TestPick:
     ROWS = frame([datetime.datetime(2013, month, 2) for month in (3, 1, 2)])  # noqa: DTZ001
 
     def test_rows_of_other_periods_are_left_out_and_the_order_is_kept(self) -> None:
-        kept = periods.pick(self.ROWS, "at", "month", since="2013-02", until=None)
+        kept, left_out = periods.pick(self.ROWS, "at", "month", since="2013-02", until=None)
         assert kept["at"].dt.month.tolist() == [3, 2]
+        assert left_out == {"2013-01": 1}
 
     def test_no_rows_left_names_what_there_is(self) -> None:
         with pytest.raises(PerennialError) as refused:

@@ -22,6 +22,7 @@ from perennial.sources.reading.formats import parsed
 from perennial.stages import collect
 
 ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "tests/example"
 CONTRACT = """\
 version: 1
 name: sales
@@ -103,7 +104,7 @@ class TestStage:
         assert hashes(project) == before
 
     def test_flights_until_september(self, project: Path) -> None:
-        shutil.copy(ROOT / "data/contract.yaml", project / "data/contract.yaml")
+        shutil.copy(EXAMPLE / "contract.yaml", project / "data/contract.yaml")
         (project / "params.yaml").write_text('collect: {until: "2013-09"}\n')
         assert run(project).returncode == 0
         counts = [
@@ -149,6 +150,26 @@ class TestStage:
             "raw",
         ]
 
+    def test_it_says_what_it_leaves_out_and_what_nobody_keeps(self, project: Path) -> None:
+        land(project, "rows.csv", *JANUARY, "f,2024-02-01,1,yes", "m1,2024-03-01,1,yes",
+             "m2,2024-03-02,1,yes")  # fmt: skip
+        land(project, "kept.csv", "j,2024-01-31,1,no")
+        (project / "data/landing/kept.csv.dvc").write_text("outs: []\n")
+        (project / "params.yaml").write_text('collect: {source: files, until: "2024-01"}\n')
+        assert run(project).stdout.splitlines() == [
+            f"collected {len(JANUARY) + 1} rows of 1 period (2024-01)",
+            "left out 3 rows of 2 periods (2024-02 to 2024-03), by collect.until: 2024-01:",
+            "  2024-02 1, 2024-03 2",
+            "no .dvc file keeps 1 of the files in data/landing:",
+            "  unless git keeps them: dvc add data/landing/rows.csv",
+        ]
+
+    def test_a_source_that_is_taken_whole_leaves_nothing_out(self, project: Path) -> None:
+        land(project, "rows.csv", *JANUARY, "f,2024-02-01,1,yes")
+        (project / "data/landing/rows.csv.dvc").write_text("outs: []\n")
+        rows = f"{len(JANUARY) + 1} rows of 2 periods"
+        assert run(project).stdout == f"collected {rows} (2024-01 to 2024-02)\n"
+
 
 class TestPeriods:
     SALES = Contract.model_validate(
@@ -182,7 +203,7 @@ class TestPeriods:
         ],
     )
     def test_periods_wanted(self, params: dict[str, Any], expected: list[str]) -> None:
-        rows = collect.by_period(self.rows(), self.SALES, Collect(**params))
+        rows, _ = collect.by_period(self.rows(), self.SALES, Collect(**params))
         assert list(rows) == expected
 
     def test_no_rows_left(self) -> None:
@@ -197,12 +218,12 @@ class TestPeriods:
         timeless = self.SALES.model_copy(update={"columns": columns})
         with pytest.raises(PerennialError, match=r"collect\.period: all"):
             collect.by_period(self.rows(), timeless, Collect())
-        rows = collect.by_period(self.rows(), timeless, Collect(period="all"))
+        rows, _ = collect.by_period(self.rows(), timeless, Collect(period="all"))
         assert len(rows["all"]) == len(self.DATES)
 
 
-def test_the_contract_in_the_repository_is_valid_and_explains_every_column() -> None:
-    contract = read_contract(ROOT / "data/contract.yaml")
+def test_the_examples_contract_is_valid_and_explains_every_column() -> None:
+    contract = read_contract(EXAMPLE / "contract.yaml")
     assert contract.target == "late"
     assert contract.only("id") == "flight_id"
     assert "scheduled_departure" in contract.features

@@ -233,6 +233,7 @@ class TestReports:
             "confusion": ["rows"],
             "calibration": ["rows"],
             "scores": ["negatives", "positives"],
+            "residuals": ["rows"],
         }
         for name, columns in counted.items():
             result = rows(folder / f"{name}.csv")
@@ -242,9 +243,9 @@ class TestReports:
         empty = {name for name in PLOTS if not rows(folder / f"{name}.csv")}
         contract = read_contract(task.root / "data/contract.yaml")
         assert empty == {
-            "binary": set(),
-            "multiclass": {"precision_recall", "scores"},
-            "regression": {"roc", "precision_recall", "confusion"},
+            "binary": {"residuals"},
+            "multiclass": {"scores", "residuals"},
+            "regression": {"roc", "precision_recall", "confusion", "scores"},
         }.get(contract.task)
 
     def test_the_scored_table_has_keys_truth_and_answers_row_by_row(self, cancer: Project) -> None:

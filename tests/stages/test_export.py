@@ -82,11 +82,11 @@ def test_no_reference_may_be_asked_for(project: Project) -> None:
 
 
 def test_the_name_is_the_one_of_the_parameters(project: Project) -> None:
-    project.edit("params.yaml", "name: iris", "name: setosa-or-not")
+    project.edit("params.yaml", "name: iris", "name: iris-setosa-or-not")
     project.stage("export", check=True)
     bundle = project.root / "models/bundle"
-    assert load(bundle).manifest["name"] == "setosa-or-not"
-    assert (bundle / "MODEL_CARD.md").read_text().startswith("# setosa-or-not\n")
+    assert load(bundle).manifest["name"] == "iris-setosa-or-not"
+    assert (bundle / "MODEL_CARD.md").read_text().startswith("# iris-setosa-or-not\n")
 
 
 def test_a_named_key_signs_and_changes_no_output(project: Project, tmp_path: Path) -> None:

@@ -496,6 +496,9 @@ def test_the_same_bytes_under_any_hash_seed_zone_locale_and_threads(shop: Projec
 def test_the_stage_reports_a_fault_and_imports_neither_scikit_learn_nor_dvc(
     flowers: Project,
 ) -> None:
+    params = flowers.folder / "params.yaml"
+    whole = {**json.loads(params.read_text()), "collect": {"period": "all"}}
+    params.write_text(json.dumps(whole))
     sound = flowers.start(PYTHONPROFILEIMPORTTIME="1")
     assert sound.returncode == 0
     imported = set(re.findall(r"\| +(\S+)", sound.stderr))
@@ -504,5 +507,6 @@ def test_the_stage_reports_a_fault_and_imports_neither_scikit_learn_nor_dvc(
     flowers.params(split={"method": "time"})
     fault = flowers.start()
     assert fault.returncode == 1
-    assert fault.stderr.startswith("prepare: data/contract.yaml: prepare.split.method is time")
+    assert fault.stderr.startswith("prepare: params.yaml: 2 wrong:\n")
+    assert "prepare.split.method: time goes by the column of role time" in fault.stderr
     assert "Traceback" not in fault.stderr

@@ -18,6 +18,14 @@ from perennial.runtime.errors import PerennialError
 from perennial.stages import runner as stage
 
 ROOT = Path(__file__).parents[2]
+CONTRACT = """\
+version: 1
+name: visits
+columns:
+  seen: {type: datetime, role: time}
+  age: {type: number}
+  ill: {type: boolean, role: target}
+"""
 BACK = [
     "  DVC removed this stage's earlier outputs before it ran; to have them back:",
     "    git restore metrics && dvc checkout",
@@ -30,6 +38,8 @@ def run(in_folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[.
     (in_folder / "requirements").mkdir()
     (in_folder / "requirements/build.txt").touch()
     (in_folder / "params.yaml").write_text("collect: {}\n")
+    (in_folder / "data").mkdir()
+    (in_folder / "data/contract.yaml").write_text(CONTRACT)
     before = signal.getsignal(signal.SIGTERM)
     # Set first, so that what a stage sets is taken back after the test.
     monkeypatch.setenv("OMP_WAIT_POLICY", "passive")

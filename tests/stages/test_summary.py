@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from perennial.params.collect import Collect
 from perennial.runtime import jsonfile
 from perennial.stages import summary
 
@@ -57,6 +58,12 @@ def test_a_linear_model_without_the_metric_is_a_dash() -> None:
 def test_a_model_that_is_worth_nothing_is_said(better: str, dummy: float, is_said: bool) -> None:
     text = summary.summary({"detail": [{**ROW, "better": better, "dummy": dummy}]}, "name")
     assert ("No better than a constant answer in: f1" in text) == is_said
+
+
+def test_rows_that_are_never_collected_are_told_after_every_run() -> None:
+    (line,) = summary.left_out(Collect(since="2013", until="2013-09"))
+    assert "since 2013 until 2013-09 alone" in line
+    assert list(summary.left_out(Collect())) == []
 
 
 @pytest.mark.parametrize("absent", ["metrics/evaluate.json", "models/bundle/manifest.json"])

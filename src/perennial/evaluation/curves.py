@@ -124,6 +124,15 @@ def multiclass_roc(
     return _by_class(target, probability, lambda truth, chance: roc(truth, chance, points=points))
 
 
+def multiclass_precision_recall(
+    target: npt.ArrayLike, probability: npt.ArrayLike, *, points: int = POINTS
+) -> Columns:
+    """The `precision_recall` of each class against the rest, under one another."""
+    return _by_class(
+        target, probability, lambda truth, chance: precision_recall(truth, chance, points=points)
+    )
+
+
 def multiclass_calibration(
     target: npt.ArrayLike, probability: npt.ArrayLike, *, bins: int = 10
 ) -> Columns:

@@ -16,11 +16,14 @@ Array = NDArray[Any]
 Columns = dict[str, Array]
 
 #: The plots, in files of these names; those that a task does not have stay without rows.
-PLOTS = ("roc", "precision_recall", "calibration", "confusion", "scores", "importance")
+PLOTS = (
+    "roc", "precision_recall", "calibration", "confusion", "scores", "residuals", "importance"
+)  # fmt: skip
 
 #: The columns that hold class codes, which people read as names.
 CODED = {name: frozenset[str]() for name in PLOTS} | {
     "roc": frozenset({"class"}),
+    "precision_recall": frozenset({"class"}),
     "calibration": frozenset({"class"}),
     "confusion": frozenset({"actual", "predicted"}),
 }
@@ -73,18 +76,14 @@ def _binary(positive: Array, probability: Array, threshold: float | None) -> dic
 def _multiclass(target: Array, answers: Array) -> dict[str, Columns]:
     return {
         "roc": curves.multiclass_roc(target, answers),
+        "precision_recall": curves.multiclass_precision_recall(target, answers),
         "calibration": curves.multiclass_calibration(target, answers),
         "confusion": curves.multiclass_confusion(target, answers),
     }
 
 
 def _regression(target: Array, answers: Array) -> dict[str, Columns]:
-    # Under the names that dvc.yaml plots for every task: a residual is a score below or above 0.
     calibration = curves.regression_calibration(target, answers)
+    # Under the name that dvc.yaml plots for every task.
     calibration["observed"] = calibration.pop("actual")
-    residuals = curves.residual_histogram(target, answers)
-    rows = residuals.pop("rows")
-    below = np.cumsum(rows).clip(max=np.count_nonzero(answers < target))
-    residuals["negatives"] = np.diff(below, prepend=0)
-    residuals["positives"] = rows - residuals["negatives"]
-    return {"calibration": calibration, "scores": residuals}
+    return {"calibration": calibration, "residuals": curves.residual_histogram(target, answers)}

@@ -10,12 +10,14 @@ from __future__ import annotations
 import argparse
 import datetime
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from pydantic import TypeAdapter, ValidationError
 
+from perennial.data.agreement import refuse_faults
 from perennial.data.contract import Contract, read_contract
 from perennial.data.row_changes import RowChange
 from perennial.landing import database, remote, storage
@@ -80,8 +82,8 @@ def run(arguments: argparse.Namespace) -> int:
     plan = _plan(arguments, contract, params)
     if not arguments.dry_run:
         _store(plan, with_dvc=not arguments.no_dvc)
-    if params.source != "files":
-        _log(f"note: params.yaml says collect.source: {params.source}; rows here count with files")
+    for note in _notes(plan, params):
+        _log(f"note: {note}")
     report = _report(plan, arguments)
     print(jsonfile.dumps(report) if arguments.json else _text(plan, arguments), end="")
     return 1 if plan.changed else 0
@@ -144,6 +146,21 @@ def _store(plan: Plan, *, with_dvc: bool) -> None:
     if paths:
         _log(f"dvc add {' '.join(map(str, paths))}")
         storage.track(paths)
+
+
+def _notes(plan: Plan, params: Collect) -> Iterator[str]:
+    """What keeps the rows here from being used as they are."""
+    if params.source != "files":
+        yield f"params.yaml says collect.source: {params.source}; rows here count with files"
+    names = [] if params.period == "all" else [*plan.new, *plan.same]
+    beyond = [name for name in names if not periods.within(name, params.since, params.until)]
+    if beyond:
+        limits = f"since: {params.since}, until: {params.until}".replace("None", "-")
+        yield f"params.yaml says collect.{limits}; collect leaves out {', '.join(sorted(beyond))}"
+    try:
+        refuse_faults()
+    except PerennialError as error:
+        yield f"no stage runs before this is corrected: {error}"
 
 
 def _report(plan: Plan, arguments: argparse.Namespace) -> dict[str, Any]:

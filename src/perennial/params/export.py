@@ -16,7 +16,7 @@ class Export(Closed):
     """What the bundle carries."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")] = "model"
-    """The model's name in the registry."""
+    """The model's name in the registry; it shares a word with the contract's name."""
     reference_rows: int = Field(1_000, ge=0)
     """Test rows kept as the monitor's reference, at most."""
     samples: int = Field(20, ge=1)

@@ -192,23 +192,55 @@ def _problem(event: Any, text: str, depth: int) -> str:
 
 def parse(model: type[Model], value: Any, *, where: str) -> Model:
     """Check a value against a model; the `PerennialError` lists every breach at once."""
+    breaches = [breach for _, breach in faults(model, value)]
+    if breaches:
+        raise PerennialError(f"{len(breaches)} wrong:{listed(breaches)}", where=where)
+    return model.model_validate(value)
+
+
+def faults(model: type[BaseModel], value: Any) -> list[tuple[str, str]]:
+    """What a model refuses in a value: the key, with dots, and the whole sentence."""
     try:
-        return model.model_validate(value)
+        model.model_validate(value)
     except ValidationError as error:
-        breaches = listed(_breach(item, value) for item in error.errors())
-        raise PerennialError(f"{error.error_count()} wrong:{breaches}", where=where) from None
+        return [_breach(item, value) for item in error.errors()]
+    return []
 
 
-def _breach(error: Any, value: Any) -> str:
+def line_of(content: bytes, key: str) -> int:
+    r"""The line where a key with dots stands in valid YAML, or the nearest key above it.
+
+    >>> line_of(b"train:\n  params:\n    max_iter: 9\n", "train.params.depth")
+    2
+    """
+    node, line = yaml.compose(content.decode("utf-8"), Loader=_Loader), 1
+    for part in key.split("."):
+        entries = node.value if isinstance(node, yaml.MappingNode) else []
+        # A list's items are counted: `slices.1`.
+        if isinstance(node, yaml.SequenceNode) and part.isdecimal():
+            entries = [(item, item) for item in node.value[int(part) : int(part) + 1]]
+            part = entries[0][0].value if entries else part
+        found = [pair for pair in entries if pair[0].value == part]
+        if not found:
+            break
+        line, node = found[0][0].start_mark.line + 1, found[0][1]
+    return line
+
+
+def _breach(error: Any, value: Any) -> tuple[str, str]:
     key = _key(error["loc"], value, is_missing=error["type"] == "missing")
+    return key, f"{key}: {_complaint(error)}"
+
+
+def _complaint(error: Any) -> str:
     if error["type"] == "extra_forbidden":
-        return f"{key}: no such key"
+        return "no such key"
     if error["type"] == "missing":
-        return f"{key}: missing"
+        return "missing"
     message = str(error["msg"]).removeprefix("Value error, ")
     given = error["input"]
     shown = "" if isinstance(given, dict) else f" (it is {given!r})"
-    return f"{key}: {message[0].lower()}{message[1:]}{shown}"
+    return f"{message[0].lower()}{message[1:]}{shown}"
 
 
 def _key(location: tuple[Any, ...], value: Any, *, is_missing: bool) -> str:

@@ -51,6 +51,14 @@ def present(folder: Path = FOLDER) -> list[Path]:
     return paths
 
 
+def untracked(folder: Path = FOLDER) -> list[Path]:
+    """List the files of rows that have no `.dvc` file beside them, as `dvc add` would leave one.
+
+    The folder is the stage's input, so what lies in it is known; what git keeps is not.
+    """
+    return [path for path in present(folder) if not Path(f"{path}.dvc").exists()]
+
+
 def _refuse_others(paths: list[Path], folder: Path) -> None:
     names = [path.name for path in paths if path.name not in _BESIDE and path.suffix != ".dvc"]
     if names:

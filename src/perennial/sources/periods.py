@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -69,12 +70,19 @@ def is_open(period: str, now: datetime.datetime) -> bool:
     return period != "all" and within(period, today, None)
 
 
+class Picked(NamedTuple):
+    """Rows of the periods wanted, and how many rows each other period has."""
+
+    rows: pd.DataFrame
+    left_out: dict[str, int]
+
+
 def pick(
     rows: pd.DataFrame, time: str | None, length: Length, *, since: str | None, until: str | None
-) -> pd.DataFrame:
+) -> Picked:
     """Keep the rows between two periods, in their order; refuse if none is left."""
     if time is None or (since is None and until is None):
-        return rows
+        return Picked(rows, {})
     filed = names(rows[time], length)
     known = list(filed.cat.categories)
     wanted = [period for period in known if within(period, since, until)]
@@ -85,7 +93,9 @@ def pick(
             where="params.yaml",
             hint="change collect.since and collect.until",
         )
-    return rows[filed.isin(wanted)]
+    counts = filed.value_counts()
+    left_out = {period: int(counts[period]) for period in known if period not in wanted}
+    return Picked(rows[filed.isin(wanted)], left_out)
 
 
 def split(rows: pd.DataFrame, time: str | None, length: Length) -> dict[str, pd.DataFrame]:

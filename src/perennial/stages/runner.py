@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from perennial.params.build import read_params
+from perennial.data.agreement import refuse_faults
 from perennial.runtime.environment import refuse_other_versions
 from perennial.runtime.errors import PerennialError
 from perennial.runtime.threads import is_busy
@@ -40,7 +40,7 @@ def run(name: str) -> int:
     _set_waiting_policy()
     try:
         refuse_other_versions()
-        read_params()
+        refuse_faults()
         main: Callable[[], None] = importlib.import_module(f"perennial.stages.{name}").main
         main()
     except PerennialError as error:

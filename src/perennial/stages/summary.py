@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from textwrap import fill
 from typing import Any
 
+from perennial.params.build import read_params
+from perennial.params.collect import Collect
 from perennial.params.paths import BUNDLE, TEST_METRICS
 from perennial.runtime import jsonfile
 
@@ -53,11 +55,20 @@ def _next() -> list[str]:
     ]
 
 
+def left_out(collect: Collect) -> Iterator[str]:
+    """A line where not all rows of the source are collected: a run that was cached said nothing."""
+    ends = {"since": collect.since, "until": collect.until}
+    given = [f"{key} {period}" for key, period in ends.items() if period]
+    if given:
+        yield f"Rows collected:      {' '.join(given)} alone (params.yaml: collect)\n"
+
+
 def main() -> int:
     """Print the summary of the run in the current folder; 1 where nothing has been run."""
     try:
         name = jsonfile.read(BUNDLE / "manifest.json")["name"]
         print(summary(jsonfile.read(TEST_METRICS), name))
+        print(*left_out(read_params().collect), sep="\n", end="")
     except FileNotFoundError as error:
         print(f"{error.filename} is missing: run `make repro` first", file=sys.stderr)
         return 1

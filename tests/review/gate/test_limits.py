@@ -9,7 +9,8 @@ import pytest
 
 from perennial.evaluation.metrics.binary import METRICS
 from perennial.evaluation.metrics.definition import Metric
-from perennial.review.gate.limits import outside, past_ceilings, past_floors
+from perennial.evaluation.metrics.regression import METRICS as REGRESSION
+from perennial.review.gate.limits import CALIBRATION, outside, past_ceilings, past_floors
 from perennial.review.params.gate import Gate, Range, gate_params
 from perennial.runtime.errors import PerennialError
 
@@ -24,7 +25,7 @@ OF_TASK = (*METRICS, Metric("bias", "zero", -math.inf, math.inf))
         ({"roc_auc": 0.71}, VALUES, ["roc_auc 0.7000 lies below its floor 0.71"]),
         ({"roc_auc": 0.1}, {"roc_auc": math.nan}, ["roc_auc nan lies below its floor 0.1"]),
         ({"precision": 0.1}, VALUES, ["precision has no value on these rows"]),
-        ({"rocauc": 0.1}, VALUES, ["the task has no metric rocauc"]),
+        ({"rocauc": 0.1}, VALUES, ["the task has no metric rocauc: remove gate.floors.rocauc"]),
         ({"log_loss": 0.1}, VALUES, ["of log_loss, less is better: it goes under gate.ceilings"]),
     ],
 )
@@ -41,7 +42,7 @@ def test_floors(floors: dict[str, float], values: dict[str, float], expected: li
         ({"bias": 0.31}, VALUES, []),
         ({"bias": 0.2}, VALUES, ["bias -0.3000 lies above its ceiling 0.2"]),
         ({"brier": 0.2}, VALUES, ["brier has no value on these rows"]),
-        ({"loss": 0.2}, VALUES, ["the task has no metric loss"]),
+        ({"loss": 0.2}, VALUES, ["the task has no metric loss: remove gate.ceilings.loss"]),
         ({"roc_auc": 0.2}, VALUES, ["of roc_auc, more is better: it goes under gate.floors"]),
     ],
 )
@@ -49,6 +50,12 @@ def test_ceilings(
     ceilings: dict[str, float], values: dict[str, float], expected: list[str]
 ) -> None:
     assert list(past_ceilings(ceilings, OF_TASK, values)) == expected
+
+
+def test_a_regression_is_told_to_drop_the_limit_of_calibration() -> None:
+    key = "gate.max_calibration_error"
+    breaches = list(past_ceilings({CALIBRATION: 0.1}, REGRESSION, {"rmse": 2.0}, key=key))
+    assert breaches == [f"the task has no metric calibration_error: remove {key}"]
 
 
 def test_a_range_holds_its_ends_and_not_nan() -> None:

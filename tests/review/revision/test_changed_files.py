@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,31 +25,24 @@ stages:
     deps: [shared, landing]
     outs: [two.txt]
 """
+FILES = {
+    "dvc.yaml": PIPELINE,
+    "code/a.py": "A = 1\n",
+    "code/deep/b.py": "B = 1\n",
+    "code/c.py": "C = 1\n",
+    "code/kept.bak": "committed, and ignored by DVC\n",
+    "shared/d.py": "D = 1\n",
+    "landing/rows.csv": "1\n",
+    ".gitignore": "*.log\n",
+    ".gitattributes": "* text=auto eol=lf\n",
+    ".dvcignore": "__pycache__\n*.bak\n",
+}
 
 
 @pytest.fixture(scope="module")
-def finished(empty_project: type[Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
+def finished(small_project: Callable[..., Project]) -> Project:
     """Two stages that depend on folders, one of which DVC tracks."""
-    project = empty_project(tmp_path_factory.mktemp("folders") / "project")
-    for name, text in {
-        "dvc.yaml": PIPELINE,
-        "code/a.py": "A = 1\n",
-        "code/deep/b.py": "B = 1\n",
-        "code/c.py": "C = 1\n",
-        "code/kept.bak": "committed, and ignored by DVC\n",
-        "shared/d.py": "D = 1\n",
-        "landing/rows.csv": "1\n",
-        ".gitignore": "*.log\n",
-        ".gitattributes": "* text=auto eol=lf\n",
-    }.items():
-        project.write(name, text)
-    project.git("init", "--quiet", "--initial-branch", "main")
-    project.dvc("init", "--quiet")
-    project.write(".dvcignore", "__pycache__\n*.bak\n")
-    project.dvc("add", "--quiet", "landing/rows.csv")
-    project.dvc("repro", "--quiet")
-    project.commit()
-    return project
+    return small_project(FILES, "landing/rows.csv")
 
 
 @pytest.fixture

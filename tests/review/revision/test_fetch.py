@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,30 +42,23 @@ Path("models/bundle").mkdir(parents=True)
 Path("models/bundle/sum.txt").write_text(str(sum(map(int, open("data/raw/all.txt")))))
 """
 SUM = "models/bundle/sum.txt"
+FILES = {
+    "dvc.yaml": PIPELINE,
+    "collect.py": COLLECT,
+    "export.py": EXPORT,
+    "params.yaml": "scale: 1\n",
+    "numbers.txt": "1\n2\n",
+    "requirements/build.txt": "# nothing\n",
+    ".gitignore": "__pycache__/\n/.perennial/\n",
+    "data/.gitignore": "/raw\n",
+    "models/.gitignore": "/bundle\n",
+}
 
 
 @pytest.fixture(scope="module")
-def finished(empty_project: type[Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Two stages that make the likes of raw rows and a bundle, run and committed."""
-    project = empty_project(tmp_path_factory.mktemp("small") / "project")
-    for name, text in {
-        "dvc.yaml": PIPELINE,
-        "collect.py": COLLECT,
-        "export.py": EXPORT,
-        "params.yaml": "scale: 1\n",
-        "numbers.txt": "1\n2\n",
-        "requirements/build.txt": "# nothing\n",
-        ".gitignore": "__pycache__/\n/.perennial/\n",
-        "data/.gitignore": "/raw\n",
-        "models/.gitignore": "/bundle\n",
-    }.items():
-        project.write(name, text)
-    project.git("init", "--quiet", "--initial-branch", "main")
-    project.dvc("init", "--quiet")
-    project.dvc("add", "--quiet", "numbers.txt")
-    project.dvc("repro", "--quiet")
-    project.commit()
-    return project
+def finished(small_project: Callable[..., Project]) -> Project:
+    """Two stages that make the likes of raw rows and a bundle."""
+    return small_project(FILES, "numbers.txt")
 
 
 @pytest.fixture

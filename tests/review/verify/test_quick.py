@@ -12,7 +12,10 @@ import pytest
 if TYPE_CHECKING:
     from conftest import Project
 
-SOUND = {f"PV00{number}": "pass" for number in range(1, 9)} | {"PV004": "not applicable"}
+SOUND = {f"PV00{number}": "pass" for number in range(1, 9)} | {
+    "PV004": "not applicable",
+    "PV012": "pass",
+}
 
 
 def statuses(checks: dict[str, Any]) -> dict[str, str]:
@@ -73,6 +76,13 @@ def tear(project: Project) -> None:
     before = text[place:].partition("\n")[0]
     # `hash: md5` stands between path and hash.
     project.write("dvc.lock", text[:place] + text[place:].replace(before, "md5: " + "ab" * 16, 1))
+
+
+def rows_left_to_dvc(project: Project) -> None:
+    """Have git ignore landed rows, as this repository's own does."""
+    project.write("data/landing/.gitignore", "/*\n!/.gitignore\n!/*.dvc\n")
+    project.git("rm", "--quiet", "--cached", "data/landing/rows.csv")
+    project.commit("leave the rows to DVC")
 
 
 #: How to break a project, and the findings then: code, where, and part of what.
@@ -193,6 +203,14 @@ BROKEN: dict[str, tuple[Break, list[tuple[str, str, str]]]] = {
             ("PV008", "src/perennial/learning/pickling.py", "CRLF here, LF in git"),
         ],
     ),
+    "rows that nobody added": (
+        rows_left_to_dvc,
+        [("PV012", "data/landing/rows.csv", "is in neither git nor DVC")],
+    ),
+    "a source file that nobody added": (
+        lambda p: p.git("rm", "--quiet", "--cached", "src/perennial/learning/search.py"),
+        [("PV012", "src/perennial/learning/search.py", "is in neither git nor DVC")],
+    ),
 }  # fmt: skip
 
 
@@ -249,6 +267,16 @@ def test_one_changed_character_makes_its_stage_stale(
         assert f".{key}: " in what
         assert f"{value.strip('}')} before, " in what.replace('"', "")
     assert "nothing was run" in checks["PV010"]["reason"]
+
+
+def test_rows_that_dvc_tracks_are_kept(project: Project, verify: Any) -> None:
+    rows_left_to_dvc(project)
+    project.dvc("add", "data/landing/rows.csv")
+    project.dvc("commit", "--force", "collect")
+    project.commit("their hash")
+    code, checks = verify("--quick")
+    assert code == 0
+    assert statuses(checks) == SOUND
 
 
 class TestRemote:

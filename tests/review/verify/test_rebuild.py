@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,29 +39,22 @@ needs_strace = pytest.mark.skipif(
     isinstance(trace.recording_shell(Path(tempfile.mkdtemp()) / "probe"), str),
     reason="strace is not installed, or may not trace here",
 )
+FILES = {
+    "dvc.yaml": PIPELINE,
+    "rows.py": ROWS,
+    "total.py": TOTAL,
+    "params.yaml": "scale: 1\n",
+    "numbers.txt": "1\n2\n3\n",
+    "requirements/build.txt": "# nothing\n",
+    ".gitignore": "__pycache__/\n/.perennial/\n/unshared.txt\n/hidden.log\n",
+    "hidden.txt": "4\n",
+}
 
 
 @pytest.fixture(scope="module")
-def finished(empty_project: type[Project], tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Two stages of somebody's own, run and committed; the numbers are DVC's to keep."""
-    project = empty_project(tmp_path_factory.mktemp("small") / "project")
-    for name, text in {
-        "dvc.yaml": PIPELINE,
-        "rows.py": ROWS,
-        "total.py": TOTAL,
-        "params.yaml": "scale: 1\n",
-        "numbers.txt": "1\n2\n3\n",
-        "requirements/build.txt": "# nothing\n",
-        ".gitignore": "__pycache__/\n/.perennial/\n/unshared.txt\n/hidden.log\n",
-        "hidden.txt": "4\n",
-    }.items():
-        project.write(name, text)
-    project.git("init", "--quiet", "--initial-branch", "main")
-    project.dvc("init", "--quiet")
-    project.dvc("add", "--quiet", "numbers.txt")
-    project.dvc("repro", "--quiet")
-    project.commit()
-    return project
+def finished(small_project: Callable[..., Project]) -> Project:
+    """Two stages of somebody's own; the numbers are DVC's to keep."""
+    return small_project(FILES, "numbers.txt")
 
 
 @pytest.fixture

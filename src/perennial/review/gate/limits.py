@@ -39,7 +39,7 @@ def past_floors(
     for name, floor in floors.items():
         value = values.get(name)
         if name not in directions:
-            yield f"the task has no metric {name}"
+            yield f"the task has no metric {name}: remove gate.floors.{name}"
         elif directions[name] != "up":
             yield f"of {name}, less is better: it goes under gate.ceilings"
         elif value is None:
@@ -50,14 +50,18 @@ def past_floors(
 
 
 def past_ceilings(
-    ceilings: Mapping[str, float], metrics: Sequence[Metric], values: Mapping[str, float]
+    ceilings: Mapping[str, float],
+    metrics: Sequence[Metric],
+    values: Mapping[str, float],
+    *,
+    key: str | None = None,
 ) -> Iterator[str]:
     """A sentence for each metric above its ceiling, without a value, or better when higher."""
     directions = {metric.name: metric.direction for metric in metrics}
     for name, ceiling in ceilings.items():
         value = values.get(name)
         if name not in directions:
-            yield f"the task has no metric {name}"
+            yield f"the task has no metric {name}: remove {key or f'gate.ceilings.{name}'}"
         elif directions[name] == "up":
             yield f"of {name}, more is better: it goes under gate.floors"
         elif value is None:
@@ -75,7 +79,8 @@ def judge_calibration(case: Case) -> Answer:
     figures = {"ceiling": ceiling, "value": value}
     if value is None and CALIBRATION in {metric.name for metric in case.own.metrics}:
         return CouldNotTell(f"{CALIBRATION} has no value on these rows", figures)
-    breaches = list(past_ceilings({CALIBRATION: ceiling}, case.own.metrics, case.own.values))
+    limit, key = {CALIBRATION: ceiling}, "gate.max_calibration_error"
+    breaches = list(past_ceilings(limit, case.own.metrics, case.own.values, key=key))
     span, error = "", case.own.calibration
     if error and error.low is not None and error.high is not None:
         span = f" ({error.low:.4f} to {error.high:.4f})"

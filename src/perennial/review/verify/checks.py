@@ -17,6 +17,7 @@ from perennial.review.verify.rebuild import Rebuild, find_differences, find_fail
 from perennial.review.verify.staleness import find_stale
 from perennial.review.verify.storage import find_absent_from_remote, find_damaged
 from perennial.review.verify.uncommitted import find_uncommitted
+from perennial.review.verify.unkept import find_unkept
 from perennial.runtime.checks import Check, CouldNotTell, Result
 from perennial.runtime.errors import PerennialError
 
@@ -77,6 +78,12 @@ QUICK: tuple[Check[[Checkout]], ...] = (
         "(commit first)",
         find_other_endings,
     ),
+    Check(
+        "PV012",
+        "an input that neither git nor DVC keeps",
+        "dvc add it, where it is data, or git add it; or move it away",
+        find_unkept,
+    ),
 )
 
 #: What is looked at after everything has run.
@@ -105,7 +112,7 @@ AFTER: tuple[Check[[Rebuild]], ...] = (
 #: What is looked at in a clone of the commit, before anything runs.
 BEFORE = tuple(check for check in QUICK if check.code in {"PV001", STALE, "PV007"})
 
-CHECKS: tuple[Check[Any], ...] = (*QUICK, *AFTER)
+CHECKS: tuple[Check[Any], ...] = tuple(sorted((*QUICK, *AFTER), key=lambda check: check.code))
 
 
 def run_check(check: Check[Any], subject: Checkout | Rebuild) -> Result:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
+from perennial.data.agreement import refuse_faults
 from perennial.params import yamlfile
-from perennial.params.build import OTHERS, PARAMS, read_params
+from perennial.params.build import OTHERS, PARAMS
 from perennial.review.params.compare import compare_params
 from perennial.review.params.gate import gate_params
 from perennial.review.revision.checkout import Checkout
@@ -17,11 +19,9 @@ from perennial.runtime.errors import PerennialError
 def find_wrong_parameters(checkout: Checkout) -> list[Finding]:
     """What the model of `params.yaml` refuses, undeclared values, and declared keys without one."""
     path = checkout.root / PARAMS
-    try:
-        for read in (read_params, compare_params, gate_params):
-            read(path)
-    except PerennialError as error:
-        return [Finding(PARAMS.name, error.what)]
+    refused = list(_refused(checkout.root))
+    if refused:
+        return refused
     declared = {
         (stage.name, key) for stage in checkout.stages for key in stage.params.get(PARAMS.name, [])
     }
@@ -33,6 +33,17 @@ def find_wrong_parameters(checkout: Checkout) -> list[Finding]:
         *(Finding(f"{stage}: {key}", "the stage declares it, and it has no value")
           for stage, key in sorted(declared) if not _has(values, key)),
     ]  # fmt: skip
+
+
+def _refused(root: Path) -> Iterator[Finding]:
+    """What is wrong in any section, in those that no stage reads too."""
+    path = root / PARAMS
+    checks = (lambda: refuse_faults(root), lambda: compare_params(path), lambda: gate_params(path))
+    for check in checks:
+        try:
+            check()
+        except PerennialError as error:
+            yield Finding(PARAMS.name, error.what)
 
 
 def unused(values: dict[str, Any], declared: Iterable[str]) -> list[str]:
