@@ -80,6 +80,7 @@ class TestSettings:
             {"requests": []},
             {"columns": {"min": "0"}},
             {"columns": {"max": [1]}},
+            {"columns": {"max": 10**400}},
             {"columns": {"categories": "abc"}},
             {"columns": {"type": "datetime", "min": "soon"}},
         ],

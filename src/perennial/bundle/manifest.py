@@ -191,10 +191,10 @@ def _is_column(value: Any) -> bool:
 
 
 def _is_end(value: Any, kind: str) -> bool:
-    if value is None or kind != "datetime":
-        return value is None or _is_number(value)
+    if value is None or (_is_number(value) and kind != "datetime"):
+        return value is None or abs(value) < 2**1023
     try:
-        return datetime.fromisoformat(value).tzinfo is None
+        return kind == "datetime" and datetime.fromisoformat(value).tzinfo is None
     except (TypeError, ValueError):
         return False
 
