@@ -116,6 +116,14 @@ class TestLabels:
         answers = np.array([[0.2, 0.5, 0.3], [0.4, 0.4, 0.2]])
         assert Decision(["a", "b", "c"]).labels(answers).tolist() == ["b", "a"]
 
+    @pytest.mark.parametrize(
+        "classes", [[7, 0, 2**60], [0.5, 1.0, 2.5], [False, True], ["1", "0", "2"]], ids=str
+    )
+    def test_labels_have_the_type_of_the_classes(self, classes: list[Any]) -> None:
+        labels = Decision(classes).labels(np.eye(len(classes))).tolist()
+        assert labels == classes
+        assert [type(label) for label in labels] == [type(name) for name in classes]
+
     def test_a_value_is_its_own_label(self) -> None:
         assert Decision([]).labels(np.array([1.5])).tolist() == [1.5]
 

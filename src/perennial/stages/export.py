@@ -16,7 +16,7 @@ from perennial.bundle.manifest import FORMAT, sha256
 from perennial.bundle.manifest import write as write_manifest
 from perennial.bundle.reference import distribution, raw_values, reference_sample, typical
 from perennial.data import parquet
-from perennial.data.contract import Contract, read_contract
+from perennial.data.contract import Contract, read_contract, text_of
 from perennial.data.target import answer_columns
 from perennial.model import compiled as compiled_model
 from perennial.model.columns import Columns, evenly_spaced, from_arrow
@@ -200,5 +200,5 @@ def distributions(facts: Facts) -> dict[str, Any]:
 def _answer_column(scored: pa.Table, name: str, kind: str) -> Any:
     column = scored.column(name)
     if kind == "category":
-        column = column.cast(pa.string())
+        column = pa.array([text_of(label) for label in column.to_pylist()])
     return from_arrow(pa.table({name: column}), {name: kind})[name]
