@@ -353,6 +353,26 @@ class TestStage:
                 in card
             )
 
+    def test_a_class_that_no_held_out_row_has_leaves_train_evaluate_and_export_whole(
+        self, iris: Project, tmp_path: Path
+    ) -> None:
+        project = iris.copy(tmp_path / "project")
+        for side in ("test", "validation"):
+            path = project.root / f"data/prepared/{side}.parquet"
+            table = parquet.read(path)
+            kept = np.array(table["species"].to_pylist()) != "setosa"
+            parquet.write(path, table.filter(pa.array(kept)))
+        for stage in ("train", "evaluate", "export"):
+            project.stage(stage, check=True)
+        for row in figures(project)["detail"]:
+            if row["metric"] in {"roc_auc", "balanced_accuracy", "f1_macro"}:
+                assert row["value"] is None or row["metric"] == "f1_macro"
+                assert row["value"] is not None or "rows are species=setosa" in row["why_not"]
+            else:
+                assert row["value"] is not None
+        curves = {row["class"] for row in rows(project.root / "metrics/plots/roc.csv")}
+        assert curves == {"versicolor", "virginica"}
+
     def test_one_day_of_test_has_values_and_no_interval(
         self, cancer: Project, tmp_path: Path
     ) -> None:
