@@ -57,7 +57,7 @@ def test_each_metric_has_value_interval_difference_and_p_value(
 def test_each_metric_says_which_rows_count_for_it(
     pairs: dict[str, tuple[Scorer, Scorer]], task: str, metric: Definition[Any]
 ) -> None:
-    counts = metric.counts(pairs[task][0])
+    counts = metric.counting(pairs[task][0])
     assert counts.shape == (ROWS,)
     assert set(np.unique(counts)) <= {0.0, 1.0}
     assert counts.sum() >= 50

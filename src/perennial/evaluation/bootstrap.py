@@ -126,7 +126,8 @@ def estimate_difference(
         )
     design = _design(head.rows, blocks, resamples, confidence, seed)
     wanted = select(head.definitions, only)
-    drawn = _replicates((head, base), design, [metric.name for metric in wanted])
+    names = [metric.name for metric in wanted]
+    drawn = _replicates((head, base), design, names, compared=True)
     result = Differences({}, {}, {})
     for metric in wanted:
         pair = Pair(metric, head, base, drawn[0][metric.name], drawn[1][metric.name])
@@ -195,11 +196,15 @@ def _draws(groups: int, resamples: int, seed: int, chunk: int) -> Iterator[IntAr
 
 
 def _replicates(
-    scorers: tuple[Scorer, ...], design: _Design, wanted: Collection[str]
+    scorers: tuple[Scorer, ...],
+    design: _Design,
+    wanted: Collection[str],
+    *,
+    compared: bool = False,
 ) -> list[dict[str, FloatArray]]:
     """Each scorer's metrics (resamples,) on the same draws."""
     _keep_freed_memory()
-    ready = [scorer.over(design.codes, wanted) for scorer in scorers]
+    ready = [scorer.over(design.codes, wanted, compared=compared) for scorer in scorers]
     chunk = max(1, CHUNK_SIZE // len(design.codes))
     parts = [
         [evaluate_counts(counts) for evaluate_counts in ready]

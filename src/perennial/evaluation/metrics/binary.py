@@ -186,14 +186,14 @@ def positive(scores: BinaryScores) -> FloatArray:
     return np.where(scores.target, 1.0, 0.0)
 
 
-def predicted_positive(scores: BinaryScores) -> FloatArray:
+def predicted(scores: BinaryScores) -> FloatArray:
     """Rows that are predicted positive."""
     return np.where(scores.probability >= scores.threshold, 1.0, 0.0)
 
 
-def positive_or_predicted(scores: BinaryScores) -> FloatArray:
+def of_either(scores: BinaryScores) -> FloatArray:
     """Rows that are positive, or predicted so."""
-    return np.maximum(positive(scores), predicted_positive(scores))
+    return np.maximum(positive(scores), predicted(scores))
 
 
 def _both_classes(scores: BinaryScores) -> str:
@@ -255,7 +255,7 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         "up",
         *SHARE,
         values=roc_auc,
-        counts=rarer,
+        counting=rarer,
         needs=_both_classes,
         is_primary=True,
     ),
@@ -264,7 +264,7 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         "up",
         *SHARE,
         values=average_precision,
-        counts=positive,
+        counting=positive,
         needs=_some_positives,
     ),
     Definition("log_loss", "down", *LOSS, values=Average("log_loss", surprise)),
@@ -282,11 +282,11 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         "up",
         *SHARE,
         values=precision,
-        counts=predicted_positive,
+        counting=predicted,
         hidden=hidden_of_precision,
         needs=_some_predicted,
         hint=f"lower the threshold, {LARGER_SAMPLE}",
     ),
-    Definition("recall", "up", *SHARE, values=recall, counts=positive, needs=_some_positives),
-    Definition("f1", "up", *SHARE, values=f1, counts=positive_or_predicted, needs=_some_of_either),
+    Definition("recall", "up", *SHARE, values=recall, counting=positive, needs=_some_positives),
+    Definition("f1", "up", *SHARE, values=f1, counting=of_either, needs=_some_of_either),
 )

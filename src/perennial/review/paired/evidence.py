@@ -181,7 +181,7 @@ def _slice(answers: Answers, part: Slice, params: Compare) -> SliceDifference:
     average, confidence = primary.average, answers.params.evaluate.confidence
     measure = primary.name if average is None else average.name
     item = SliceDifference(part.column, part.value, len(part.rows), measure)
-    lack = _lack_of_slice(primary.counts(head), blocks, params, is_of_class=average is None)
+    lack = _lack_of_slice(primary.counting(head), blocks, params, is_of_class=average is None)
     if lack:
         return replace(item, lack=lack)
     try:
