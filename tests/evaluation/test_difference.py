@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
-from perennial.evaluation.bootstrap import estimate_difference
+from perennial.evaluation.bootstrap import estimate_difference, resample_counts
 from perennial.evaluation.delong import area_difference
 from perennial.evaluation.difference import Contrast, contrast, crossed
 from perennial.evaluation.metrics.binary import BinaryScores
-from perennial.evaluation.metrics.definition import Scorer
-from perennial.evaluation.metrics.regression import RegressionScores
+from perennial.evaluation.metrics.definition import LOSS, Definition, Draw, Scorer
+from perennial.evaluation.metrics.regression import RegressionScores, squared_error
 
 Array = NDArray[Any]
 Pair = tuple[Scorer, Scorer]
@@ -55,6 +56,45 @@ class TestContrast:
         assert crossed(ways, confidence=0.95).standard_error == pytest.approx(expected)
         wide = [contrast(0.1, error, 30, confidence=0.95) for error in (0.03, 0.04, 0.05)]
         assert crossed(wide, confidence=0.95).standard_error == pytest.approx(0.04)
+
+    def test_what_rises_with_a_value_keeps_its_p_value(self) -> None:
+        """A difference of squares, told as one of roots."""
+        squares = contrast(0.09 - 0.04, 0.01, 30, confidence=0.95)
+        roots = squares.scaled(0.3 - 0.2)
+        assert roots.p_value == squares.p_value
+        assert roots.low == pytest.approx(2 * squares.low)
+        assert roots.low > 0
+        nothing = squares.scaled(0.0)
+        assert (nothing.value, nothing.p_value) == (0.0, 1.0)
+        assert nothing.low < 0 < nothing.high
+
+
+def squared(draw: Draw[RegressionScores]) -> Array:
+    return np.asarray(draw.total(squared_error) / draw.rows)
+
+
+def test_models_are_compared_on_the_scale_that_a_metric_names() -> None:
+    metric = Definition("rmse", "down", *LOSS, values=rooted, compared=squared, is_primary=True)
+
+    class Compared(RegressionScores):
+        definitions = (metric,)  # type: ignore[assignment]
+
+    errors = np.random.default_rng(0).normal(size=(2, 200))
+    head, base = (Compared(np.zeros(200), error) for error in (1.3 * errors[0], errors[1]))
+    settings: dict[str, Any] = {"resamples": 100, "seed": 1}
+    one = estimate_difference(head, base, None, **settings).found["rmse"]
+    counts = resample_counts(200, 100, seed=1)
+    drawn = [(counts * side.error_**2).mean(axis=1) for side in (head, base)]
+    squares = (head.error_**2).mean() - (base.error_**2).mean()
+    error = np.std(drawn[0] - drawn[1], ddof=1) * np.sqrt(200 / 199)
+    assert one.p_value == pytest.approx(2 * student(199).sf(squares / error))
+    assert one.value == pytest.approx(
+        np.sqrt((head.error_**2).mean()) - np.sqrt((base.error_**2).mean())
+    )
+
+
+def rooted(draw: Draw[RegressionScores]) -> Array:
+    return np.sqrt(squared(draw))
 
 
 def precise(right: int, of: int, among: int = 300, right_among: int = 180) -> Pair:

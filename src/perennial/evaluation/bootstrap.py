@@ -187,7 +187,8 @@ def estimate_difference(
         )
     design = _design(head.rows, blocks, resamples, confidence, seed)
     wanted = select(head.definitions, only)
-    drawn = _replicates((head, base), design, [metric.name for metric in wanted])
+    names = [metric.name for metric in wanted]
+    drawn = _replicates((head, base), design, names)
     result = Differences({}, {}, {})
     for metric in wanted:
         pair = Pair(metric, head, base, drawn[0][metric.name], drawn[1][metric.name])
@@ -278,9 +279,9 @@ def _each(ready: Evaluate, counts: Iterator[IntArray]) -> dict[str, FloatArray]:
 def _replicates(
     scorers: tuple[Scorer, ...], design: _Design, wanted: Collection[str]
 ) -> list[dict[str, FloatArray]]:
-    """Each scorer's metrics (resamples,) on the same draws."""
+    """Each scorer's metrics (resamples,) on the same draws, as they are compared."""
     _keep_freed_memory()
-    ready = [scorer.over(design.codes, wanted) for scorer in scorers]
+    ready = [scorer.over(design.codes, wanted, compared=True) for scorer in scorers]
     chunk = max(1, CHUNK_SIZE // len(design.codes))
     parts = [
         [evaluate_counts(counts) for evaluate_counts in ready]

@@ -47,9 +47,8 @@ def area_difference(
 ) -> AreaDifference:
     """Compare the ROC areas of two models that scored the same rows, on any scale.
 
-    Rows with one number in `blocks` (rows,) make a cluster; None makes each row its own. Without
-    a positive or a negative, or with fewer than two effective clusters of either, it is a
-    `SampleError`.
+    Rows with one number in `blocks` (rows,) make a cluster; None makes each row its own. With
+    fewer than two effective clusters of either class it is a `SampleError`.
 
     Examples
     --------
@@ -64,16 +63,13 @@ def area_difference(
         raise ValueError(f"confidence: must be between 0 and 1, got {confidence}")
     truth = boolean_column("target", target)
     codes = block_codes(blocks, len(truth))
-    scores = [_checked(name, column, truth) for name, column in (("head", head), ("base", base))]
-    components = [_components(truth, column) for column in scores]
+    components = [_components(truth, _checked("head", head, truth)),
+                  _components(truth, _checked("base", base, truth))]  # fmt: skip
     areas = [float(positive.mean()) for positive, _ in components]
-    blocks_of_side = [_effective(codes, side, name) for side, name in
-                      ((truth, "positives"), (~truth, "negatives"))]  # fmt: skip
-    variance = _variance_of_difference(truth, components, areas, codes, blocks_of_side)
-    # The mixed term may be negative and, with few clusters, larger than the two squares.
-    error = float(np.sqrt(max(variance, 0.0)))
-    gap = areas[0] - areas[1]
-    rarer = blocks_of_side[0 if 2 * np.count_nonzero(truth) <= len(truth) else 1]
+    sides = [_effective(codes, truth, "positives"), _effective(codes, ~truth, "negatives")]
+    variance = _variance_of_difference(truth, components, areas, codes, sides)
+    rarer = sides[int(2 * np.count_nonzero(truth) > len(truth))]
+    gap, error = areas[0] - areas[1], float(np.sqrt(variance))
     found = contrast(gap, error, rarer, confidence=confidence, widest=1.0)
     return AreaDifference(**asdict(found), head=areas[0], base=areas[1])
 
@@ -133,8 +129,10 @@ def _variance_of_difference(
     )
     with_positive, with_negative = blocks_of_side
     both = effective_blocks(codes)
-    return float(
+    variance = (
         with_positive / (with_positive - 1) * (positive @ positive)
         + with_negative / (with_negative - 1) * (negative @ negative)
         + 2 * both / (both - 1) * (positive @ negative)
     )
+    # The mixed term may be negative and, with few clusters, larger than the two squares.
+    return max(0.0, float(variance))

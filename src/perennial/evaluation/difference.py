@@ -52,6 +52,20 @@ class Contrast:
     blocks: float
     """Effective blocks of the rows that count; Student's t has one degree of freedom less."""
 
+    def scaled(self, value: float) -> Contrast:
+        """The contrast of a value that rises with this one, with the same p-value.
+
+        Where the value is 0 and this one is not, nothing is told apart.
+        """
+        by = value / self.value if self.value else 0.0
+        if by <= 0:
+            reach = float(np.sqrt(max(abs(self.low), abs(self.high))))
+            return Contrast(value, value - reach, value + reach, reach / 2, 1.0, self.blocks)
+        return Contrast(
+            value, by * self.low, by * self.high, by * self.standard_error, self.p_value,
+            self.blocks,
+        )  # fmt: skip
+
     def turned(self) -> Contrast:
         """The same contrast seen from the other model."""
         return Contrast(
@@ -113,6 +127,11 @@ class Differences:
     """Why a metric has none."""
 
 
+def _compared(metric: Definition[Any], scorer: Scorer) -> float:
+    sample = scorer.over(np.zeros(scorer.rows, dtype=np.int64), [metric.name], compared=True)
+    return float(sample(np.ones((1, 1), dtype=np.int64))[metric.name][0])
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """One metric of two models, as it is and on the same resamples."""
@@ -148,7 +167,11 @@ class Pair:
         """How much higher the head scores."""
         head, base = self._values()
         drawn = self.drawn_head - self.drawn_base
-        return self._weighed(head - base, drawn, codes, confidence)
+        if self.metric.compared is None:
+            return self._weighed(head - base, drawn, codes, confidence)
+        one, other = (_compared(self.metric, scorer) for scorer in (self.head, self.base))
+        told = self._weighed(one - other, drawn, codes, confidence)
+        return told.scaled(head - base)
 
     def nearer(self, codes: IntArray, confidence: float) -> Contrast:
         """|base| - |head|."""

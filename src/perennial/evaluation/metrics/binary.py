@@ -124,6 +124,11 @@ def calibration_error(draw: Draw[BinaryScores]) -> FloatArray:
     return draw.prepared(_cells).errors(draw.counts)
 
 
+def calibration_square(draw: Draw[BinaryScores]) -> FloatArray:
+    """Its square, by which two models are compared: differences of roots near 0 are not normal."""
+    return draw.prepared(_cells).squares(draw.counts)
+
+
 def calibration_interval(
     scores: BinaryScores, blocks: IntArray, reach: float
 ) -> tuple[float, float]:
@@ -198,14 +203,14 @@ def positive(scores: BinaryScores) -> FloatArray:
     return np.where(scores.target, 1.0, 0.0)
 
 
-def predicted_positive(scores: BinaryScores) -> FloatArray:
+def predicted(scores: BinaryScores) -> FloatArray:
     """Rows that are predicted positive."""
     return np.where(scores.probability >= scores.threshold, 1.0, 0.0)
 
 
-def positive_or_predicted(scores: BinaryScores) -> FloatArray:
+def of_either(scores: BinaryScores) -> FloatArray:
     """Rows that are positive, or predicted so."""
-    return np.maximum(positive(scores), predicted_positive(scores))
+    return np.maximum(positive(scores), predicted(scores))
 
 
 def _two_alike(scores: BinaryScores) -> str:
@@ -307,6 +312,7 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         scale="plain",
         counting=rarer,
         own_interval=calibration_interval,
+        compared=calibration_square,
         needs=_two_alike,
         # So that the table of `dvc metrics show` fits a terminal.
         is_headline=False,
@@ -317,7 +323,7 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         *SHARE,
         values=precision,
         scale="share",
-        counting=predicted_positive,
+        counting=predicted,
         hidden=hidden_of_precision,
         needs=_some_predicted,
         hint=f"lower the threshold, {LARGER_SAMPLE}",
@@ -337,7 +343,7 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         *SHARE,
         values=f1,
         scale="index",
-        counting=positive_or_predicted,
+        counting=of_either,
         needs=_some_of_either,
     ),
 )

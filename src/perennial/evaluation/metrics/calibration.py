@@ -59,6 +59,10 @@ class Cells:
 
     def errors(self, counts: IntArray) -> FloatArray:
         """The error (resamples,) under block counts; NaN where no bin has two rows."""
+        return np.asarray(np.sqrt(np.maximum(self.squares(counts), 0)))
+
+    def squares(self, counts: IntArray) -> FloatArray:
+        """The error's square (resamples,), which chance may put below 0."""
         weights = np.take(counts, self.block_, axis=1)
         total, squares, rows = (
             np.add.reduceat(weights * column, self.starts_, axis=1)
@@ -66,8 +70,7 @@ class Cells:
         )
         is_told = rows > 1
         product = (total**2 - squares) / np.where(is_told, rows - 1, 1)
-        mean = ratio((product * is_told).sum(axis=1), (rows * is_told).sum(axis=1))
-        return np.asarray(np.sqrt(np.maximum(mean, 0)))
+        return ratio((product * is_told).sum(axis=1), (rows * is_told).sum(axis=1))
 
     def interval(self, reach: float) -> tuple[float, float]:
         """The interval of the error for a quantile of Student's t."""

@@ -88,6 +88,9 @@ class Definition(Metric, Generic[S]):
     own_interval: Callable[[S, IntArray, float], tuple[float, float]] | None = None
     """Its interval by scorer, block of each row and quantile of Student's t, where no scale serves:
     the scale is not looked at then."""
+    compared: Callable[[Draw[S]], FloatArray] | None = None
+    """Values (resamples,) that rise with the metric's and whose difference between two models is
+    nearer to a normal one: its square, where it is the root of what may lie below 0."""
     hidden: Callable[[S], float] = nothing
     """The variance that resamples of this sample cannot show, for what they have in common."""
     needs: Callable[[S], str] = any_row
@@ -182,17 +185,23 @@ class Scorer(ABC):
         """The scorer of some rows alone."""
         return self.replaced(self.target[rows], self.answers[rows])
 
-    def over(self, blocks: IntArray, only: Collection[str] | None = None) -> Evaluate:
+    def over(
+        self, blocks: IntArray, only: Collection[str] | None = None, *, compared: bool = False
+    ) -> Evaluate:
         """Prepare for weights that are constant within blocks.
 
-        `blocks` (rows,) numbers the block of each row from 0 up; `only` names the metrics wanted.
+        `blocks` (rows,) numbers the block of each row from 0 up; `only` names the metrics wanted,
+        `compared` says whether by `Definition.compared`.
         """
         wanted = cast("tuple[Definition[Self], ...]", select(self.definitions, only))
         sample: _Blocked[Any] = _Blocked(self, blocks)
 
         def evaluate(counts: IntArray) -> dict[str, FloatArray]:
             draw = Draw(sample, counts)
-            return {definition.name: definition.values(draw) for definition in wanted}
+            return {
+                one.name: (one.compared if compared and one.compared else one.values)(draw)
+                for one in wanted
+            }
 
         return evaluate
 

@@ -85,7 +85,7 @@ def fetch_former(
 
     They are taken from the cache or a remote, and not rebuilt.
     """
-    seen = {models for one in others if (models := _model_in(one.path("dvc.lock").read_text()))}
+    seen = {_model_in(one.path("dvc.lock").read_text()) for one in others if one.has("dvc.lock")}
     former, lost = [], 0
     for place, rev in enumerate(revs):
         try:

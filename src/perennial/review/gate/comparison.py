@@ -189,11 +189,7 @@ def weighed(gain: Gain, name: str, margin: float, *, level: float, alpha: float)
     low, high = gain.bound(level, margin), gain.bound(1 - alpha)
     if not np.isfinite([gain.value, gain.error, low, high]).all():
         raise NoFigure(f"the difference in {name} is no number")
-    answer: type[Explained] = CouldNotTell
-    if low > -margin:
-        answer = Pass
-    elif high < 0:
-        answer = Failure
+    answer = Pass if low > -margin else Failure if high < 0 else CouldNotTell
     reason = (
         f"gain in {name} {signed(gain.value)}, at least {signed(low)} at level {level:.2g}: "
         f"{'above' if low > -margin else 'not above'} {signed(-margin)}"

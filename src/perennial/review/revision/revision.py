@@ -64,6 +64,10 @@ class Revision:
             )
         return self.folder / name
 
+    def has(self, name: str) -> bool:
+        """Whether this revision has a file of `NEEDED`."""
+        return name not in self.absent
+
     def __str__(self) -> str:
         if self.commit is None:
             return self.name
