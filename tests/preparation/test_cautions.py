@@ -10,7 +10,7 @@ import pytest
 
 from perennial.data.contract import Contract
 from perennial.params.prepare import ShareSplit, Split, TimeSplit
-from perennial.preparation.cautions import odd_years, partial_period, rare_classes
+from perennial.preparation.cautions import odd_years, partial_period
 
 CONTRACT = Contract.model_validate(
     {
@@ -78,12 +78,6 @@ def test_without_validation_the_end_of_train_shows_what_is_usual() -> None:
         "test": side("2024-04-01", "2024-04-05", 80),
     }
     assert len(list(partial_period(sides, CONTRACT, split, "2024-04"))) == 1
-
-
-def test_a_class_of_few_training_rows_is_named() -> None:
-    assert list(rare_classes(pd.Series([True] * 20 + [False] * 5), CONTRACT)) == []
-    (message,) = rare_classes(pd.Series([True] * 20 + [False]), CONTRACT)
-    assert message.startswith("class y=False has 1 row in train: collect more of them")
 
 
 @pytest.mark.parametrize("split", [TimeSplit(method="time", test=2), ShareSplit(method="random")])

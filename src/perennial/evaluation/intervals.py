@@ -35,7 +35,7 @@ from perennial.evaluation.metrics.definition import Metric, Scale
 
 #: An interval is not to be trusted with fewer effective rows or blocks by size, or fewer by weight:
 #: the latter is low, for where few weigh much by chance, the interval is wide enough.
-FLOOR, FLOOR_BY_WEIGHT = 12.0, 5.0
+FLOOR, FLOOR_BY_WEIGHT = 12.0, 3.0
 
 #: An error below this share of the value is a rounding error, and no block differs.
 TIE = 1e-10

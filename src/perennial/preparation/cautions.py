@@ -16,9 +16,6 @@ SLACK = 0.1
 
 _USUAL = (datetime.fromisoformat("1900-01-01"), datetime.fromisoformat("2100-01-01"))
 
-#: Rows of a class under which it is told.
-FEW = 5
-
 #: Mean gaps between rows that a pause at the end has to pass: by chance it comes once in e^10.
 GAPS = 10
 
@@ -27,12 +24,16 @@ def cautions(
     sides: Mapping[str, pd.DataFrame], contract: Contract, split: Split, last: str
 ) -> list[str]:
     """List what to know of the sides; `last` is the name of the last period."""
+<<<<<<< .merge_file_Ww1278
     return [
         *partial_period(sides, contract, split, last),
         *rare_classes(sides["train"][contract.target], contract),
         *weak_points(sides, contract, split.method),
         *odd_years(sides, contract),
     ]
+=======
+    return [*partial_period(sides, contract, split, last), *odd_years(sides, contract)]
+>>>>>>> .merge_file_BthtKV
 
 
 def partial_period(
@@ -58,18 +59,6 @@ def partial_period(
             f"it, and is the whole test set ({len(test):,} rows): collect it when it is over, or "
             "leave it out with collect.until"
         )
-
-
-def rare_classes(target: pd.Series, contract: Contract) -> Iterator[str]:
-    """Tell of classes with so few training rows that nothing can be learned of them."""
-    for label in contract.classes:
-        count = int((target == label).sum())
-        if count < FEW:
-            yield (
-                f"class {contract.target}={label} has {count} row{'' if count == 1 else 's'} in "
-                "train: collect more of them, merge it with another class, or take it out of the "
-                "contract"
-            )
 
 
 def odd_years(sides: Mapping[str, pd.DataFrame], contract: Contract) -> Iterator[str]:
