@@ -36,10 +36,15 @@ def side(values: list[Any], days: int = 20, houses: int = 20) -> pd.DataFrame:
     )
 
 
-def said(target: dict[str, Any], test: pd.DataFrame, method: str = "random") -> list[str]:
+def said(
+    target: dict[str, Any],
+    test: pd.DataFrame,
+    method: str = "random",
+    train: pd.DataFrame | None = None,
+) -> list[str]:
     sound = {"boolean": [True, False], "category": ["a", "b", "c"], "number": [1.0, 2.0]}
     other = side(sound[target["type"]] * 30)
-    sides = {"train": other, "validation": other, "test": test}
+    sides = {"train": other if train is None else train, "validation": other, "test": test}
     return list(weak_points(sides, contract(target), method))
 
 
@@ -59,6 +64,13 @@ def test_a_target_that_leaves_a_metric_without_a_value_is_named(
     (sentence,) = said(target, side(values))
     for part in parts:
         assert part in sentence
+
+
+def test_a_class_of_few_training_rows_is_named_with_what_to_do() -> None:
+    test = side(["a", "b", "c"] * 10)
+    (sentence,) = said(KINDS, test, train=side([*"ab" * 20, "c"]))
+    assert sentence.startswith("class y=c has 1 row in train: collect more of them, merge it")
+    assert said(KINDS, test, train=side([*"ab" * 20, *"ccccc"])) == []
 
 
 def test_one_day_has_no_interval_and_few_are_not_to_be_trusted() -> None:

@@ -24,16 +24,11 @@ def cautions(
     sides: Mapping[str, pd.DataFrame], contract: Contract, split: Split, last: str
 ) -> list[str]:
     """List what to know of the sides; `last` is the name of the last period."""
-<<<<<<< .merge_file_Ww1278
     return [
         *partial_period(sides, contract, split, last),
-        *rare_classes(sides["train"][contract.target], contract),
         *weak_points(sides, contract, split.method),
         *odd_years(sides, contract),
     ]
-=======
-    return [*partial_period(sides, contract, split, last), *odd_years(sides, contract)]
->>>>>>> .merge_file_BthtKV
 
 
 def partial_period(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from perennial.data.contract import Contract
 
-#: Rows of a class with fewer of which its metrics tell next to nothing.
+#: Rows of a class with fewer of which nothing can be learnt of it, nor its metrics computed well.
 FEW_ROWS = 5
 
 #: Days or groups with fewer of which no interval is to be trusted: the floor of
@@ -25,7 +25,9 @@ _HANGING = {
 def weak_points(
     sides: Mapping[str, pd.DataFrame], contract: Contract, method: str
 ) -> Iterator[str]:
-    """A sentence for each held-out side that lacks rows of a class, days or groups."""
+    """A sentence for each class that train can hardly teach, and for what held-out sides lack."""
+    if contract.task != "regression":
+        yield from _hard_to_learn(sides["train"][contract.target], contract)
     for side in ("validation", "test"):
         rows = sides[side]
         if rows.empty:
@@ -33,6 +35,16 @@ def weak_points(
         of_target = _constant if contract.task == "regression" else _rare
         yield from of_target(side, rows[contract.target], contract)
         yield from _few_blocks(side, rows, contract, method)
+
+
+def _hard_to_learn(target: pd.Series, contract: Contract) -> Iterator[str]:
+    for label in contract.classes:
+        count = int((target == label).sum())
+        if count < FEW_ROWS:
+            yield (
+                f"class {contract.target}={label} has {count} row{'s' * (count != 1)} in train: "
+                "collect more of them, merge it with another class, or take it out of the contract"
+            )
 
 
 def _rare(side: str, target: pd.Series, contract: Contract) -> Iterator[str]:
