@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 
 REPOSITORY = Path(__file__).parents[1]
 STAGES = ("collect", "prepare", "train", "evaluate", "export")
@@ -52,8 +53,15 @@ _OWN = (
 
 
 def pytest_configure() -> None:
-    """Processes that tests start run this tree's code, whichever tree the environment installed."""
+    """Processes that tests start run this tree's code, whichever tree the environment installed.
+
+    Examples of Hypothesis have no time limit: a busy machine is no fault.
+    """
     os.environ["PYTHONPATH"] = str(REPOSITORY / "src")
+    settings.register_profile(
+        "untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    settings.load_profile("untimed")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

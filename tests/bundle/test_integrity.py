@@ -359,7 +359,7 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_no_forgery_ends_in_another_exception(
     data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

@@ -145,7 +145,7 @@ def objects(values: list[Any]) -> Any:
 class TestHostile:
     """A value that is wrong, or odd, is answered or refused alike in every form."""
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=150)
     @given(data=st.data())
     def test_every_form_ends_alike(self, data: st.DataObject) -> None:
         asked = load(GOLDEN / "cancer")
@@ -172,7 +172,7 @@ class TestPrepare:
     """What is outside is what `prepare` rejects, value by value."""
 
     @pytest.mark.parametrize(("described", "values", "arrow"), COLUMNS)
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     @given(data=st.data())
     def test_the_same_values_are_rejected(
         self, described: dict[str, Any], values: Any, arrow: pa.DataType, data: st.DataObject

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pandas as pd
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perennial.data.row_changes import RowChange, count_changes, difference
@@ -31,7 +31,6 @@ def counted(rows: pd.DataFrame) -> Counter[Row]:
     return Counter((row["id"], row["x"]) for row in values)
 
 
-@settings(deadline=None)
 @given(ROWS, ROWS)
 def test_the_difference_is_exact_and_zero_only_for_the_same_rows(
     old: list[Row], new: list[Row]

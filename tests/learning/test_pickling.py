@@ -72,7 +72,7 @@ class TestValues:
         assert arrays[0].dtype is not arrays[1].dtype
         assert dumped(arrays, folder) == dumped([arrays[0], arrays[0].copy()], folder)
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(VALUES)
     def test_loaded_it_is_the_same_to_the_type(self, folder: Path, value: Any) -> None:
         dumped([value, rebuilt(value)], folder)

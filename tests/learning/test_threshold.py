@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
 
@@ -75,7 +75,6 @@ def is_midway(scores: Any, threshold: float) -> bool:
     return threshold == 0.0 or bool(np.isin(threshold, (edges[:-1] + edges[1:]) / 2))
 
 
-@settings(deadline=None)
 @given(rows=ROWS)
 def test_max_f1(rows: list[tuple[bool, float]]) -> None:
     positive, scores = arrays(rows)
@@ -84,7 +83,6 @@ def test_max_f1(rows: list[tuple[bool, float]]) -> None:
     assert is_midway(scores, threshold)
 
 
-@settings(deadline=None)
 @given(rows=ROWS, prices=st.tuples(*[st.integers(0, 9)] * 2, *[st.integers(-9, 9)] * 2))
 def test_cost(rows: list[tuple[bool, float]], prices: tuple[int, int, int, int]) -> None:
     positive, scores = arrays(rows)
@@ -109,7 +107,6 @@ def lower_bound(successes: int, total: int, confidence: float) -> float:
     return float(interval.low)
 
 
-@settings(deadline=None)
 @given(rows=ROWS, value=st.floats(0.01, 0.99), confidence=st.floats(0.5, 0.99))
 def test_recall_at(rows: list[tuple[bool, float]], value: float, confidence: float) -> None:
     positive, scores = arrays(rows)

@@ -33,7 +33,7 @@ def one(value: Any, kind: str) -> Any:
 
 @pytest.mark.parametrize("kind", VALUES)
 class TestBothSources:
-    @settings(max_examples=40, deadline=None)
+    @settings(max_examples=40)
     @given(data=st.data())
     def test_a_table_and_a_list_give_the_same_column(self, kind: str, data: st.DataObject) -> None:
         strategy, arrow = VALUES[kind]
@@ -90,7 +90,7 @@ class TestFrames:
     @pytest.mark.parametrize(
         ("kind", "form"), [(kind, form) for kind in FORMS for form in FORMS[kind]]
     )
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(data=st.data())
     def test_a_series_of_any_type_is_the_column_of_its_values(
         self, kind: str, form: Any, data: st.DataObject

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.special
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -54,7 +54,6 @@ class TestLinks:
 
 
 class TestAnswers:
-    @settings(deadline=None)
     @given(decisions(), st.data())
     def test_no_row_depends_on_another(self, decision: Decision, data: st.DataObject) -> None:
         shape = (4, len(decision.classes)) if decision.classes else (4,)
@@ -66,7 +65,6 @@ class TestAnswers:
             assert alone.tobytes() == answers[[row]].tobytes()
             assert decision.labels(alone)[0] == labels[row]
 
-    @settings(deadline=None)
     @given(decisions(), st.data())
     def test_probabilities_are_probabilities(self, decision: Decision, data: st.DataObject) -> None:
         if not decision.classes:
@@ -129,7 +127,6 @@ class TestLabels:
 
 
 class TestJson:
-    @settings(deadline=None)
     @given(decisions())
     def test_the_same_decision(self, decision: Decision) -> None:
         text = jsonfile.dumps(decision.to_json())

@@ -130,7 +130,7 @@ class TestOracles:
         np.testing.assert_allclose(step.apply(texts(*asked)), expected, rtol=0, atol=1e-15)
         assert not step.apply(texts(None)).any()
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.text())
     def test_words(self, text: str) -> None:
         assert words(text) == TfidfVectorizer().build_analyzer()(text)
@@ -143,7 +143,7 @@ class TestOracles:
         np.testing.assert_allclose(encoded, scaler.transform(matrix), rtol=0, atol=1e-12)
 
     @pytest.mark.parametrize("part", PARTS)
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(when=st.lists(st.datetimes() | st.sampled_from(["NaT"]), min_size=1, max_size=5))
     def test_calendar(self, part: str, when: list[Any]) -> None:
         values = np.array(when, dtype="datetime64[us]")
@@ -190,7 +190,7 @@ class TestMissing:
 
 class TestProgram:
     @pytest.mark.parametrize("standard", [False, True])
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(data=st.data())
     def test_hostile_rows_are_encoded_and_no_row_depends_on_another(
         self, standard: bool, data: st.DataObject
@@ -209,7 +209,7 @@ class TestProgram:
         if standard:
             assert not (np.abs(matrix) > CLIP).any()
 
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(
         st.lists(steps(), max_size=4),
         st.none() | st.builds(Standard, st.lists(finite), st.lists(finite)),

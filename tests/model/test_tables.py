@@ -81,7 +81,7 @@ FORMS: dict[str, Callable[[pa.Table], Any]] = {
 
 class TestForms:
     @pytest.mark.parametrize("form", FORMS)
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=20)
     @given(data=st.data())
     def test_every_form_is_the_same_columns(self, form: str, data: st.DataObject) -> None:
         rows = data.draw(st.integers(1, 4))

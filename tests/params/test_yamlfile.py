@@ -66,7 +66,6 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("yaml") / "params.yaml"
 
 
-@settings(deadline=None)
 @given(scalar=SCALARS)
 @example("1e-3")
 @example("on")
@@ -97,7 +96,7 @@ def test_a_scalar_has_the_value_that_dvc_records(path: Path, scalar: str) -> Non
     assert same(value, recorded)
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@settings(max_examples=400, suppress_health_check=[HealthCheck.filter_too_much])
 @given(document=DOCUMENTS)
 @example("k: !\n")
 @example("k: &a?true\n")

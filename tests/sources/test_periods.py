@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perennial.data.contract import Contract
@@ -32,7 +32,6 @@ def contract(role: str) -> Contract:
     return Contract.model_validate({"version": 1, "name": "t", "columns": columns})
 
 
-@settings(deadline=None)
 @given(st.lists(MOMENTS, min_size=1), LENGTHS)
 def test_a_period_is_the_beginning_of_an_iso_date(moments: list[Any], length: Any) -> None:
     digits = {"day": 10, "month": 7, "year": 4}[length]
@@ -40,7 +39,6 @@ def test_a_period_is_the_beginning_of_an_iso_date(moments: list[Any], length: An
     assert names == [moment.isoformat()[:digits] for moment in moments]
 
 
-@settings(deadline=None)
 @given(st.lists(MOMENTS, min_size=1), LENGTHS)
 def test_split_gives_each_row_to_its_period_in_order_of_time(
     moments: list[Any], length: Any

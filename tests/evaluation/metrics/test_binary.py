@@ -15,8 +15,7 @@ from perennial.evaluation.metrics.binary import BinaryScores
 from perennial.evaluation.metrics.columns import SampleError
 from perennial.evaluation.metrics.definition import MetricError, evaluate
 
-# No deadline: a loaded machine is no fault.
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 

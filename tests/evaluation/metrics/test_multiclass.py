@@ -14,8 +14,7 @@ from perennial.evaluation.metrics.columns import SampleError
 from perennial.evaluation.metrics.definition import MetricError, evaluate
 from perennial.evaluation.metrics.multiclass import MulticlassScores
 
-# No deadline: a loaded machine is no fault.
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 THIRDS = [[0.5, 0.25, 0.25], [0.25, 0.5, 0.25], [0.25, 0.25, 0.5], [0.0, 0.5, 0.5]]

@@ -14,8 +14,7 @@ from perennial.evaluation.metrics.columns import SampleError
 from perennial.evaluation.metrics.definition import MetricError, evaluate
 from perennial.evaluation.metrics.regression import RegressionScores
 
-# No deadline: a loaded machine is no fault.
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 Sample = tuple[np.ndarray, np.ndarray, np.ndarray]
 

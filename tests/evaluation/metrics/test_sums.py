@@ -13,8 +13,7 @@ from perennial.evaluation.metrics.sums import (
     ratio,
 )
 
-# No deadline: a loaded machine is no fault.
-few = settings(max_examples=40, deadline=None)
+few = settings(max_examples=40)
 
 
 def test_blocks_are_summed_by_number() -> None:

@@ -94,7 +94,7 @@ EVENTS = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[FIXTURE])
+@settings(max_examples=25, suppress_health_check=[FIXTURE])
 @given(EVENTS)
 def test_labels_resolve_alike_in_any_order_of_writing(
     store: Store, events: list[tuple[Any, int, int]]
@@ -146,7 +146,7 @@ def test_a_late_event_revises_an_absence_and_its_withdrawal_restores_it(store: S
     assert [(row.value, row.is_absent) for row in third.rows] == [(False, True)]
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[FIXTURE])
+@settings(max_examples=25, suppress_health_check=[FIXTURE])
 @given(
     st.randoms(use_true_random=False),
     st.sampled_from([None, 5, 20]),

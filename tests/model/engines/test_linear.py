@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.special
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -47,7 +47,6 @@ class TestLinear:
         loaded = LinearEngine.load(files, {"link": link}, threads=4)
         assert loaded.scores(MATRIX).tobytes() == engine(link).scores(MATRIX).tobytes()
 
-    @settings(deadline=None)
     @given(matrix=hnp.arrays(np.float64, (4, 5), elements=st.floats(-1e6, 1e6)))
     def test_no_row_depends_on_another(self, link: str, matrix: Any) -> None:
         together = engine(link).scores(matrix)

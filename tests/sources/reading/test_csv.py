@@ -6,7 +6,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perennial.runtime.errors import PerennialError
@@ -263,7 +263,6 @@ class TestBadCsv:
         message = sales.refusal(HEADER + GOOD + GOOD.replace("2024-01-02T03:04", ""))
         assert "line 3, column at: null is not a date" in message
 
-    @settings(deadline=None)
     @given(st.lists(st.booleans(), min_size=1, max_size=60), st.data())
     def test_the_first_wrong_value_is_reported(
         self, sales: Sales, quoted: list[bool], data: st.DataObject

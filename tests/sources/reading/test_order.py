@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from perennial.data import parquet
@@ -39,7 +39,6 @@ class TestCanonical:
         max_size=8,
     )
 
-    @settings(deadline=None)
     @given(ROWS, st.randoms(use_true_random=False))
     def test_the_same_rows_are_the_same_bytes(
         self, sales: Sales, rows: list[tuple[str, ...]], shuffle: random.Random

@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 from ruamel.yaml import YAML
@@ -169,7 +169,6 @@ class TestNumbers:
         assert 'line 3, column x: "<1.0" is not a number (3 rows: ' in message
         assert '"<1.0" in line 3 and 1 more, "> 9" in line 6)' in message
 
-    @settings(deadline=None)
     @given(st.lists(st.floats(-1e12, 1e12), min_size=1, max_size=5), st.sampled_from(".,"))
     def test_any_number_comes_back(self, numbers: list[float], mark: str) -> None:
         swap = str.maketrans(",.", ".,") if mark == "," else {}
