@@ -38,6 +38,7 @@ def test_every_stage_takes_them(new_iris: Project, tmp_path: Path) -> None:
         rows[number] = f"{row},{BIG + number % 7}"
     project.write("data/landing/rows.csv", "\n".join([HEADER, *rows]) + "\n")
     project.write("data/contract.yaml", CONTRACT)
+    project.edit("params.yaml", "name: iris", "name: odd")
     project.edit("params.yaml", "slices: [petal_width]", 'slices: ["distance, km"]')
     project.dvc("repro")
     scored = parquet.read(project.root / "data/scored/test.parquet")

@@ -166,6 +166,10 @@ def _is_number(value: Any) -> bool:
     return type(value) in (int, float)
 
 
+def _is_label(value: Any) -> bool:
+    return isinstance(value, str | bool | int | float)
+
+
 def _is_digest(value: Any) -> bool:
     return _is_text(value) and _DIGEST.fullmatch(value) is not None
 
@@ -186,7 +190,7 @@ def _is_column(value: Any) -> bool:
         and _is_number(value.get("missing"))
         and 0 <= value["missing"] <= 1
         and all(_is_end(value.get(key), value["type"]) for key in ("min", "max"))
-        and (value.get("categories") is None or _is_list(_is_text)(value["categories"]))
+        and (value.get("categories") is None or _is_list(_is_label)(value["categories"]))
     )
 
 
@@ -210,7 +214,7 @@ _KEYS: dict[str, tuple[Rule, str]] = {
     "task": (lambda value: _is_text(value) and value in _TASKS, "a task"),
     "target": (_is_text, "a text"),
     "classes": (
-        _is_list(lambda value: isinstance(value, str | bool | int | float)),
+        _is_list(_is_label),
         "a list of texts, booleans or numbers",
     ),
     "threshold": (lambda value: value is None or _is_number(value), "a number or null"),

@@ -143,7 +143,7 @@ class TestRules:
         for rule in (CHANGE, CHAMPION, SLICES):
             answer = answer_of(rule, first)
             assert answer.status == "not applicable"
-            assert "the first model of its question: the classes is" in answer.reason
+            assert "the first model of its question: the classes are" in answer.reason
         assert answer_of(LIMITS, first).status == "pass"
 
     def test_a_former_champion_that_was_better_is_an_anchor(

@@ -28,12 +28,12 @@ def contract_of(text: str) -> Contract:
 def other_question(head: Contract, base: Contract) -> str:
     """In what two contracts ask for different answers: target, task or classes; else nothing."""
     for what, ours, theirs in (
-        ("target", head.target, base.target),
-        ("task", head.task, base.task),
-        ("classes", list(head.classes), list(base.classes)),
+        ("target is", head.target, base.target),
+        ("task is", head.task, base.task),
+        ("classes are", list(head.classes), list(base.classes)),
     ):
         if ours != theirs:
-            return f"the {what} is {ours} in the head and {theirs} in the base"
+            return f"the {what} {ours} in the head and {theirs} in the base"
     return ""
 
 
