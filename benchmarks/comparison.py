@@ -214,7 +214,7 @@ def coverage(sets: int) -> Iterator[list[str]]:
         ours, theirs = (
             BinaryScores(target, 1 / (1 + np.exp(-score)), 0.5) for score in (head, base)
         )
-        interval = estimate_difference(ours, theirs, day, resamples=300, only=[METRIC]).found[
+        interval = estimate_difference(ours, theirs, day, resamples=300, only=[METRIC]).contrasts[
             METRIC
         ]
         area = area_difference(target, head, base, day)

@@ -1,7 +1,7 @@
 """How often a comparison of two models, and the gate, are wrong: designs with a known truth.
 
 - *Type I*: how often two models that are as good as each other are called different at 5%, for each
-  metric, and how often that cannot be told.
+  metric, and how often that cannot be estimated.
 - *Precise nulls*: models of equal precision, median absolute error or calibration error that answer
   other rows rightly.
 - *Coverage*: how often the interval of a difference holds it, by days, by groups and by both.
@@ -185,7 +185,7 @@ def told(head: Scorer, base: Scorer, blocks: Blocks, only: list[str] | None = No
     ways = [
         estimate_difference(head, base, way, resamples=RESAMPLES, only=only) for way in blocks.ways
     ]
-    found = dict(merged(ways, head.metrics, 0.95).found)
+    found = dict(merged(ways, head.metrics, 0.95).contrasts)
     if "roc_auc" in found and isinstance(head, BinaryScores):
         try:
             found["roc_auc"] = area(head, base, blocks)
@@ -426,7 +426,7 @@ def loss_worse(rows: int, name: str) -> Callable[[Rng], Drawn]:
         off = rng.random(rows) < 0.01
         head = np.where(off, truth + 10.0 * rng.choice([-1, 1], rows), head)
         ours, theirs = RegressionScores(truth, head), RegressionScores(truth, base)
-        found = estimate_difference(ours, theirs, None, resamples=RESAMPLES, only=[name]).found
+        found = estimate_difference(ours, theirs, None, resamples=RESAMPLES, only=[name]).contrasts
         return found.get(name), "rows"
 
     return draw
@@ -441,7 +441,7 @@ def surprise_worse(rows: int) -> Callable[[Rng], Drawn]:
         ours, theirs = (BinaryScores(truth, one, 0.5) for one in (chance, np.full(rows, 0.5)))
         found = estimate_difference(
             ours, theirs, None, resamples=RESAMPLES, only=["log_loss"]
-        ).found
+        ).contrasts
         return found.get("log_loss"), "rows"
 
     return draw
@@ -457,7 +457,7 @@ def balanced_worse(rows: int) -> Callable[[Rng], Drawn]:
         ours = MulticlassScores(truth, sure[np.where(lost, 0, truth)])
         theirs = MulticlassScores(truth, sure[truth])
         only = ["balanced_accuracy"]
-        found = estimate_difference(ours, theirs, None, resamples=RESAMPLES, only=only).found
+        found = estimate_difference(ours, theirs, None, resamples=RESAMPLES, only=only).contrasts
         return found.get("balanced_accuracy"), "rows"
 
     return draw

@@ -153,7 +153,7 @@ def estimate_all(
             estimate(scorer, days, only=[METRIC])[METRIC],
             None
             if name == OURS
-            else estimate_difference(scorers[OURS], scorer, days, only=[METRIC]).found[METRIC],
+            else estimate_difference(scorers[OURS], scorer, days, only=[METRIC]).contrasts[METRIC],
         )
         for name, scorer in scorers.items()
     }

@@ -273,7 +273,7 @@ def test_intervals_of_an_area_and_of_a_difference_hold_the_truth() -> None:
         )
         settings: dict[str, Any] = {"resamples": 100, "seed": seed, "only": ["roc_auc"]}
         area = estimate(head, blocks, **settings)["roc_auc"]
-        difference = estimate_difference(head, base, blocks, **settings).found["roc_auc"]
+        difference = estimate_difference(head, base, blocks, **settings).contrasts["roc_auc"]
         held["area"] += area.low <= 0.6915 <= area.high
         held["difference"] += difference.low <= 0 <= difference.high
     assert 104 <= held["area"] <= 119
@@ -286,7 +286,7 @@ def test_intervals_of_an_area_and_of_a_difference_hold_the_truth() -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_a_difference_is_taken_on_the_same_draws(task: str) -> None:
     head, base = some_scores(task), worse(some_scores(task))
-    result = estimate_difference(head, base, days(), resamples=40, seed=6).found
+    result = estimate_difference(head, base, days(), resamples=40, seed=6).contrasts
     counts = resample_counts(DAYS, 40, seed=6)
     drawn_head, drawn_base = head.over(days())(counts), base.over(days())(counts)
     for name, one in result.items():
@@ -294,8 +294,8 @@ def test_a_difference_is_taken_on_the_same_draws(task: str) -> None:
         spread = np.std(drawn_head[name] - drawn_base[name], ddof=1)
         few_blocks = np.sqrt(one.blocks / (one.blocks - 1))
         # Precision adds what two sets of predicted rows hide; a bias that is moved by a half in
-        # each row has no spread but rounding's.
-        if name not in {"precision", "bias"}:
+        # each row has no spread but rounding's; calibration errors are compared by their squares.
+        if name not in {"precision", "bias", "calibration_error"}:
             assert one.standard_error == pytest.approx(spread * few_blocks, rel=1e-9)
 
 
@@ -311,7 +311,9 @@ def worse(scores: Scorer) -> Scorer:
 
 @pytest.mark.parametrize("task", TASKS)
 def test_a_model_does_not_differ_from_itself(task: str) -> None:
-    result = estimate_difference(some_scores(task), some_scores(task), days(), resamples=20).found
+    result = estimate_difference(
+        some_scores(task), some_scores(task), days(), resamples=20
+    ).contrasts
     for one in result.values():
         assert (one.value, one.standard_error, one.p_value) == (0.0, 0.0, 1.0)
 
@@ -320,7 +322,7 @@ def test_what_is_hard_for_both_cancels() -> None:
     head, base = some_scores("regression"), worse(some_scores("regression"))
     alone = estimate(head, days(), resamples=100, only=["mae"])["mae"]
     paired = estimate_difference(head, base, days(), resamples=100, only=["mae"])
-    assert paired.found["mae"].standard_error < alone.standard_error
+    assert paired.contrasts["mae"].standard_error < alone.standard_error
 
 
 def test_a_difference_stays_within_what_two_values_can_differ_by() -> None:
@@ -332,7 +334,7 @@ def test_a_difference_stays_within_what_two_values_can_differ_by() -> None:
         [1, 1, 2, 2],
         resamples=50,
         only=["brier"],
-    ).found["brier"]
+    ).contrasts["brier"]
     assert result.low == -1.0 < result.value < result.high <= 1.0
 
 

@@ -23,7 +23,7 @@ Pair = tuple[Scorer, Scorer]
 
 def told(head: Scorer, base: Scorer, metric: str, blocks: Array | None = None) -> Contrast:
     settings: dict[str, Any] = {"resamples": 200, "only": [metric]}
-    return estimate_difference(head, base, blocks, **settings).found[metric]
+    return estimate_difference(head, base, blocks, **settings).contrasts[metric]
 
 
 class TestContrast:
@@ -82,7 +82,7 @@ def test_models_are_compared_on_the_scale_that_a_metric_names() -> None:
     errors = np.random.default_rng(0).normal(size=(2, 200))
     head, base = (Compared(np.zeros(200), error) for error in (1.3 * errors[0], errors[1]))
     settings: dict[str, Any] = {"resamples": 100, "seed": 1}
-    one = estimate_difference(head, base, None, **settings).found["rmse"]
+    one = estimate_difference(head, base, None, **settings).contrasts["rmse"]
     counts = resample_counts(200, 100, seed=1)
     drawn = [(counts * side.error_**2).mean(axis=1) for side in (head, base)]
     squares = (head.error_**2).mean() - (base.error_**2).mean()
@@ -163,7 +163,7 @@ def test_one_day_of_60_percent_counts_little_for_any_metric() -> None:
     truth = rng.random(len(day)) < 0.4
     head, base = (BinaryScores(truth, rng.random(len(day)), 0.5) for _ in range(2))
     differences = estimate_difference(head, base, day, resamples=50)
-    assert all(one.blocks < 3.5 for one in differences.found.values())
+    assert all(one.blocks < 3.5 for one in differences.contrasts.values())
     area = area_difference(truth, head.probability, base.probability, day)
     assert area.blocks < 3.5
 
@@ -172,7 +172,7 @@ def test_the_rarer_class_counts_for_ranks_and_every_row_for_a_mean() -> None:
     truth = np.arange(500) < 5
     rng = np.random.default_rng(0)
     head, base = (BinaryScores(truth, rng.random(500), 0.5) for _ in range(2))
-    found = estimate_difference(head, base, None, resamples=50).found
+    found = estimate_difference(head, base, None, resamples=50).contrasts
     assert found["recall"].blocks == found["average_precision"].blocks == 5
     assert found["brier"].blocks == 500
 
@@ -182,15 +182,15 @@ def test_a_metric_without_a_value_is_named_and_stops_no_other() -> None:
     head, base = BinaryScores(truth, low, 0.5), BinaryScores(truth, low[::-1].copy(), 0.1)
     differences = estimate_difference(head, base, None, resamples=50)
     assert "head no value: it needs rows predicted positive" in differences.lacking["precision"]
-    assert "roc_auc" in differences.found
+    assert "roc_auc" in differences.contrasts
 
 
 def test_a_bias_of_a_half_to_either_side_is_a_difference_and_no_gain() -> None:
     truth = np.random.default_rng(0).normal(size=200)
     head, base = RegressionScores(truth, truth + 0.5), RegressionScores(truth, truth - 0.5)
     differences = estimate_difference(head, base, None, resamples=50, only=["bias"])
-    assert differences.found["bias"].value == pytest.approx(1.0)
-    assert differences.found["bias"].p_value < 0.001
+    assert differences.contrasts["bias"].value == pytest.approx(1.0)
+    assert differences.contrasts["bias"].p_value < 0.001
     assert abs(differences.nearer["bias"].value) < 1e-9
     assert differences.nearer["bias"].p_value > 0.05
 

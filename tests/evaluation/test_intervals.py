@@ -86,7 +86,7 @@ def test_a_mean_over_classes_hangs_on_the_rarest(name: str) -> None:
     assert one.low == pytest.approx(binomtest(12, 12).proportion_ci().low)
 
 
-# What cannot be told
+# What cannot be estimated
 
 
 @pytest.mark.parametrize("name", ["roc_auc", "average_precision"])

@@ -51,11 +51,15 @@ def said(
 @pytest.mark.parametrize(
     ("target", "values", "parts"),
     [
-        (KINDS, list("ab") * 20, ["test ", "0 of y=c", "roc_auc", "cannot be told", "merge"]),
-        (KINDS, [*"ab" * 20, *"ccc"], ["3 of y=c", "can hardly be told", "prepare.split.test"]),
+        (KINDS, list("ab") * 20, ["test ", "0 of y=c", "roc_auc", "cannot be estimated", "merge"]),
+        (
+            KINDS,
+            [*"ab" * 20, *"ccc"],
+            ["3 of y=c", "can hardly be", "prepare.split.test"],
+        ),
         (FLAG, [False] * 40, ["0 of y=True", "roc_auc, average_precision and recall"]),
-        (FLAG, [False] * 118 + [True] * 2, ["2 of y=True", "can hardly be told"]),
-        (NUMBER, [4.0] * 40, ["test has one value of y in 40 rows: r2 cannot be told"]),
+        (FLAG, [False] * 118 + [True] * 2, ["2 of y=True", "can hardly be estimated"]),
+        (NUMBER, [4.0] * 40, ["test has one value of y in 40 rows: r2 cannot be estimated"]),
     ],
 )
 def test_a_target_that_leaves_a_metric_without_a_value_is_named(

@@ -340,7 +340,7 @@ class TestStage:
         assert lacking == {"roc_auc", "average_precision", "recall"}
         assert all(reason in row["why_not"] for row in detail if row["metric"] in lacking)
         assert f"evaluate: {side}: roc_auc: no value: it needs positives" in done.stdout
-        told = "cannot be told" if side == "validation" else "roc_auc 0."
+        told = "cannot be estimated" if side == "validation" else "roc_auc 0."
         assert told in done.stdout
         if side == "test":
             assert rows(project.root / "metrics/plots/roc.csv") == []

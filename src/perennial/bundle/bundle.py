@@ -127,8 +127,8 @@ class Bundle:
         columns = self.columns(rows)
         responses = self._responses(self._answers(columns))
         if self._rules.setting == "mark":
-            for found in self._rules.outside(columns):
-                responses[found.row].setdefault("outside", {})[found.column] = found.reason
+            for outside in self._rules.outside(columns):
+                responses[outside.row].setdefault("outside", {})[outside.column] = outside.reason
         return responses
 
     def _responses(self, answers: Array) -> list[dict[str, Any]]:
@@ -168,8 +168,8 @@ class Bundle:
         """Check raw rows, in any form that `predict` takes, and turn them into numpy columns."""
         columns = self._rules.read(rows)
         if self._rules.setting == "refuse":
-            for found in self._rules.outside(columns):
-                raise RequestError(f"row {found.row}, {found.column}: {found.reason}")
+            for outside in self._rules.outside(columns):
+                raise RequestError(f"row {outside.row}, {outside.column}: {outside.reason}")
         return columns
 
     def _answers(self, columns: Columns) -> Array:

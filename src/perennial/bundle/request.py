@@ -88,12 +88,12 @@ class RequestRules:
 
     def outside(self, columns: Columns) -> list[Outside]:
         """Values that `prepare` would reject, by row and then by column."""
-        found = [
+        values = [
             Outside(row, name, raw_values(columns[name][[row]], self.types[name])[0], allowed)
             for name, is_outside, allowed in self._broken(columns)
             for row in np.flatnonzero(is_outside).tolist()
         ]
-        return sorted(found, key=lambda outside: (outside.row, outside.column))
+        return sorted(values, key=lambda outside: (outside.row, outside.column))
 
     def _broken(self, columns: Columns) -> Iterator[tuple[str, Array, str]]:
         for name, is_outside in self._out_of_range(columns):

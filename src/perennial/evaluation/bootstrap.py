@@ -196,7 +196,7 @@ def estimate_difference(
         if lack:
             result.lacking[metric.name] = lack
             continue
-        result.found[metric.name] = pair.contrast(design.codes, confidence)
+        result.contrasts[metric.name] = pair.contrast(design.codes, confidence)
         if metric.direction == "zero":
             result.nearer[metric.name] = pair.nearer(design.codes, confidence)
     return result

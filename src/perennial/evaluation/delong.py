@@ -70,8 +70,8 @@ def area_difference(
     variance = _variance_of_difference(truth, components, areas, codes, sides)
     rarer = sides[int(2 * np.count_nonzero(truth) > len(truth))]
     gap, error = areas[0] - areas[1], float(np.sqrt(variance))
-    found = contrast(gap, error, rarer, confidence=confidence, widest=1.0)
-    return AreaDifference(**asdict(found), head=areas[0], base=areas[1])
+    result = contrast(gap, error, rarer, confidence=confidence, widest=1.0)
+    return AreaDifference(**asdict(result), head=areas[0], base=areas[1])
 
 
 def _effective(codes: IntArray, is_side: BoolArray, name: str) -> float:

@@ -55,12 +55,13 @@ class Contrast:
     def scaled(self, value: float) -> Contrast:
         """The contrast of a value that rises with this one, with the same p-value.
 
-        Where the value is 0 and this one is not, nothing is told apart.
+        Where the value is 0 and this one is not, the models are not told apart.
         """
         by = value / self.value if self.value else 0.0
         if by <= 0:
             reach = float(np.sqrt(max(abs(self.low), abs(self.high))))
-            return Contrast(value, value - reach, value + reach, reach / 2, 1.0, self.blocks)
+            error = reach / 2 if self.standard_error else 0.0
+            return Contrast(value, value - reach, value + reach, error, 1.0, self.blocks)
         return Contrast(
             value, by * self.low, by * self.high, by * self.standard_error, self.p_value,
             self.blocks,
@@ -119,7 +120,7 @@ def student(freedom: float, probability: float) -> float:
 class Differences:
     """The metrics of two models on the same rows."""
 
-    found: dict[str, Contrast]
+    contrasts: dict[str, Contrast]
     """head - base, by metric."""
     nearer: dict[str, Contrast]
     """How much nearer to 0 the head lies, |base| - |head|: for metrics that are best at 0."""
@@ -143,7 +144,7 @@ class Pair:
     drawn_base: FloatArray
 
     def lack(self, codes: IntArray) -> str:
-        """Why no difference can be told; nothing if it can."""
+        """Why a difference cannot be estimated; empty if it can."""
         for name, scorer, drawn in (
             ("head", self.head, self.drawn_head), ("base", self.base, self.drawn_base)
         ):  # fmt: skip
@@ -170,8 +171,8 @@ class Pair:
         if self.metric.compared is None:
             return self._weighed(head - base, drawn, codes, confidence)
         one, other = (_compared(self.metric, scorer) for scorer in (self.head, self.base))
-        told = self._weighed(one - other, drawn, codes, confidence)
-        return told.scaled(head - base)
+        compared = self._weighed(one - other, drawn, codes, confidence)
+        return compared.scaled(head - base)
 
     def nearer(self, codes: IntArray, confidence: float) -> Contrast:
         """|base| - |head|."""
@@ -214,7 +215,7 @@ def merged(
         return ways[0]
     widest = {metric.name: metric.high - metric.low for metric in metrics}
     lacking = {name: why for way in reversed(ways) for name, why in way.lacking.items()}
-    found, nearer = (
+    contrasts, nearer = (
         {
             name: crossed(
                 [getattr(way, part)[name] for way in ways],
@@ -224,6 +225,6 @@ def merged(
             for name in getattr(ways[0], part)
             if name not in lacking
         }
-        for part in ("found", "nearer")
+        for part in ("contrasts", "nearer")
     )
-    return Differences(found, nearer, lacking)
+    return Differences(contrasts, nearer, lacking)

@@ -85,7 +85,7 @@ def metric_figures(side: Side, params: Evaluate, only: list[str] | None = None) 
         {
             "metric": metric.name,
             "better": metric.direction,
-            **_told(figures[metric.name], params.confidence),
+            **_interval(figures[metric.name], params.confidence),
             **{name: values.get(metric.name) for name, values in baselines.items()},
             **_remark(metric, figures[metric.name].value, baselines["dummy"].get(metric.name)),
         }
@@ -109,15 +109,15 @@ def _remark(metric: Definition[Any], value: float | None, constant: float | None
     return {"remark": f"worse than one constant answer to every row, which has {constant:.4f}"}
 
 
-def _told(figure: Figure, confidence: float) -> Entry:
-    told = {name: text for name in NOTES if (text := getattr(figure, name))}
+def _interval(figure: Figure, confidence: float) -> Entry:
+    remarks = {name: text for name in NOTES if (text := getattr(figure, name))}
     return {
         "confidence": confidence,
         "value": figure.value,
         "low": figure.low,
         "high": figure.high,
         "standard_error": figure.standard_error,
-        **told,
+        **remarks,
     }
 
 
@@ -140,9 +140,9 @@ def slice_figures(
         sample = side.sample.part(part.rows)
         figures = judge(scorer.part(part.rows), sample, params, only=[primary.name])
         figure = figures[primary.name]
-        told = _told(figure, params.confidence)
+        interval = _interval(figure, params.confidence)
         # A slice without a value has no keys of one, whether it is too small or too plain.
-        yield {**entry, **(told if figure.value is not None else {"why_not": figure.why_not})}
+        yield {**entry, **(interval if figure.value is not None else {"why_not": figure.why_not})}
 
 
 def card_figures(

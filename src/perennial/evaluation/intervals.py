@@ -126,9 +126,9 @@ def effective_rows(scale: Scale, share: float, support: Support, confidence: flo
     spread = share * (1 - share)
     if support.error is None or not spread:
         return support.rows if support.is_by_row else least
-    told = spread / support.error**2 if support.error else inf
+    from_error = spread / support.error**2 if support.error else inf
     few = (float(ndtri((1 + confidence) / 2)) / support.reach(confidence)) ** 2
-    return float(np.clip(min(told, support.rows) * few, least, support.rows))
+    return float(np.clip(min(from_error, support.rows) * few, least, support.rows))
 
 
 def participation(moved: FloatArray) -> float:

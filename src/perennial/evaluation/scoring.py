@@ -147,8 +147,8 @@ def sample_of(table: Any, contract: Contract, method: str) -> Sample:
     time, group = contract.only("time"), contract.only("group")
     times = from_arrow(table, {time: "datetime"})[time] if time else None
     groups = np.array(table.column(group).to_pylist(), dtype=object) if group else None
-    found = dependence_of(method, times, groups, time or "", group or "")
-    return Sample(target_of(table, contract), found.codes, found.crossed, found.unit)
+    dependence = dependence_of(method, times, groups, time or "", group or "")
+    return Sample(target_of(table, contract), dependence.codes, dependence.crossed, dependence.unit)
 
 
 def blocks_of(method: str, times: Array | None, groups: Array | None) -> Array | None:

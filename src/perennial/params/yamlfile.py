@@ -220,10 +220,10 @@ def line_of(content: bytes, key: str) -> int:
         if isinstance(node, yaml.SequenceNode) and part.isdecimal():
             entries = [(item, item) for item in node.value[int(part) : int(part) + 1]]
             part = entries[0][0].value if entries else part
-        found = [pair for pair in entries if pair[0].value == part]
-        if not found:
+        matches = [pair for pair in entries if pair[0].value == part]
+        if not matches:
             break
-        line, node = found[0][0].start_mark.line + 1, found[0][1]
+        line, node = matches[0][0].start_mark.line + 1, matches[0][1]
     return line
 
 

@@ -51,10 +51,10 @@ def _rare(side: str, target: pd.Series, contract: Contract) -> Iterator[str]:
     counts = {label: int((target == label).sum()) for label in contract.classes}
     few = [f"{n} of {contract.target}={label}" for label, n in counts.items() if n < FEW_ROWS]
     if few:
-        untold = "cannot be told" if 0 in counts.values() else "can hardly be told"
+        outlook = "cannot be estimated" if 0 in counts.values() else "can hardly be estimated"
         yield (
             f"{side} has few rows of some classes ({', '.join(few)}): {_HANGING[contract.task]} "
-            f"{untold} on it; give it more rows (prepare.split.{side}), or collect more"
+            f"{outlook} on it; give it more rows (prepare.split.{side}), or collect more"
             + (f", or merge classes (columns.{contract.target}.categories)" * (len(counts) > 2))
         )
 
@@ -62,8 +62,8 @@ def _rare(side: str, target: pd.Series, contract: Contract) -> Iterator[str]:
 def _constant(side: str, target: pd.Series, contract: Contract) -> Iterator[str]:
     if target.min() == target.max():
         yield (
-            f"{side} has one value of {contract.target} in {len(target):,} rows: r2 cannot be told "
-            f"on it; give it more rows (prepare.split.{side}), or collect more"
+            f"{side} has one value of {contract.target} in {len(target):,} rows: r2 cannot be "
+            f"estimated on it; give it more rows (prepare.split.{side}), or collect more"
         )
 
 

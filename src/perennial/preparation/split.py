@@ -245,7 +245,7 @@ def _class_breaches(sides: dict[str, pd.Series], contract: Contract) -> Iterator
         return
     for name, classes in present.items():
         absent = [label for label in contract.classes if label not in classes]
-        # On test some metrics cannot be told then: see `evidence`.
+        # On test some metrics cannot be estimated then: see `evidence`.
         if absent and (name == "train" or (name == "validation" and contract.task == "binary")):
             yield _absence(name, absent, present, contract)
 

@@ -92,7 +92,7 @@ def headline(figures: Mapping[str, Any], primary: str, rows: int) -> str:
 def in_words(figure: Mapping[str, Any]) -> str:
     """A figure as people read it, with its interval where it has one."""
     if figure["value"] is None:
-        return "cannot be told"
+        return "cannot be estimated"
     if figure["low"] is None:
         return f"{figure['value']:.4f}"
     return f"{figure['value']:.4f} ({figure['low']:.4f} to {figure['high']:.4f})"

@@ -29,13 +29,13 @@ def _figures(metrics: dict[str, Any]) -> Iterator[str]:
     width = max(len(row["metric"]) for row in rows)
     for row in rows:
         linear = "-" if row["linear"] is None else f"{row['linear']:.4f}"
-        yield f"  {row['metric']:<{width}}  {_told(row)}, a linear model {linear}"
+        yield f"  {row['metric']:<{width}}  {_in_words(row)}, a linear model {linear}"
         for note in ("why_not", "warning", "remark"):
             if note in row:
                 yield fill(row[note], WIDTH, initial_indent=" " * 4, subsequent_indent=" " * 4)
 
 
-def _told(row: dict[str, Any]) -> str:
+def _in_words(row: dict[str, Any]) -> str:
     value, low, high = (
         "-" if row[name] is None else f"{row[name]:.4f}" for name in ("value", "low", "high")
     )

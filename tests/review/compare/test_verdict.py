@@ -8,7 +8,7 @@ from scipy.stats import t as student
 from perennial.evaluation.difference import contrast
 from perennial.evaluation.metrics.definition import Metric
 from perennial.review.compare.seeds import Spread
-from perennial.review.compare.verdict import Verdict, judge, p_told, signed
+from perennial.review.compare.verdict import Verdict, judge, p_text, signed
 from perennial.review.paired.evidence import Difference, Evidence
 from perennial.review.params.compare import Compare
 
@@ -115,4 +115,4 @@ def test_zero_has_no_sign(value: float, expected: str) -> None:
 
 
 def test_a_p_value_has_no_more_digits_than_it_means() -> None:
-    assert [p_told(value) for value in (0.0009, 0.0321, 1.0)] == ["< 0.001", "0.032", "1.000"]
+    assert [p_text(value) for value in (0.0009, 0.0321, 1.0)] == ["< 0.001", "0.032", "1.000"]

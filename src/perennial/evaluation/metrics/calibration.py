@@ -68,9 +68,9 @@ class Cells:
             np.add.reduceat(weights * column, self.starts_, axis=1)
             for column in (self.sum_, self.square_, self.rows_)
         )
-        is_told = rows > 1
-        product = (total**2 - squares) / np.where(is_told, rows - 1, 1)
-        return ratio((product * is_told).sum(axis=1), (rows * is_told).sum(axis=1))
+        is_estimable = rows > 1
+        product = (total**2 - squares) / np.where(is_estimable, rows - 1, 1)
+        return ratio((product * is_estimable).sum(axis=1), (rows * is_estimable).sum(axis=1))
 
     def interval(self, reach: float) -> tuple[float, float]:
         """The interval of the error for a quantile of Student's t."""

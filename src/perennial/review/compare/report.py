@@ -18,7 +18,7 @@ from perennial.review.paired.answers import Answers
 from perennial.review.paired.evidence import Evidence
 from perennial.review.report.document import Document, Section, Table
 from perennial.review.report.drawing import HINT, can_draw
-from perennial.review.report.wording import p_told, signed
+from perennial.review.report.wording import p_text, signed
 from perennial.review.revision.revision import Revision
 
 #: How it is decided, in a sentence.
@@ -154,7 +154,7 @@ def _metrics(report: Report) -> Section | None:
             "Head": f"{item.head:.4f}",
             "Difference": signed(item.difference.value),
             interval: f"{signed(item.difference.low)} to {signed(item.difference.high)}",
-            "p": p_told(item.p_value if item.adjusted is None else item.adjusted),
+            "p": p_text(item.p_value if item.adjusted is None else item.adjusted),
             "Better": better[item.metric.direction],
         }
         for name, item in report.models.evidence.differences.items()
@@ -237,7 +237,7 @@ def _slices(report: Report) -> Section | None:
             "Rows": worse["rows"].map("{:,}".format),
             "Measure": worse["measure"],
             "Difference": worse["difference"].map(signed),
-            "Adjusted p": worse["adjusted"].map(p_told),
+            "Adjusted p": worse["adjusted"].map(p_text),
         }
     )
     count = f"{len(worse)} of {len(slices)} slices got worse"

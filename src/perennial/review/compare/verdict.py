@@ -8,7 +8,7 @@ from typing import Literal
 from perennial.review.compare.seeds import Spread
 from perennial.review.paired.evidence import Difference, Evidence, lacking
 from perennial.review.params.compare import Compare
-from perennial.review.report.wording import p_told, signed
+from perennial.review.report.wording import p_text, signed
 
 Word = Literal["better", "worse", "different", "no detectable difference", "cannot tell"]
 
@@ -36,7 +36,7 @@ def judge(
     if lack:
         return Verdict("cannot tell", lack)
     item = evidence.differences[evidence.primary.name]
-    why = f"{sentence(item)}, p {p_told(item.p_value)}"
+    why = f"{sentence(item)}, p {p_text(item.p_value)}"
     if item.p_value > 1 - confidence:
         return Verdict("no detectable difference", why)
     if max(abs(item.difference.value), abs(item.gain.value)) <= spread.width:

@@ -95,12 +95,12 @@ def fetch_former(
         if model is None or model in seen:
             continue
         seen.add(model)
-        found = at_commit(repository, rev, into / str(place), FORMER)
-        if found.absent:
+        champion = at_commit(repository, rev, into / str(place), FORMER)
+        if champion.absent:
             lost += 1
         else:
             name = re.sub("^refs/tags/", "", rev)
-            former.append(replace(found, name=name if name != rev else rev[:7]))
+            former.append(replace(champion, name=name if name != rev else rev[:7]))
     return former, lost
 
 
@@ -137,5 +137,5 @@ def fetch_champion(
 ) -> Revision:
     """Get the champion's files into an empty folder, rebuilt where no cache or remote has them."""
     name = re.sub("^refs/(tags|heads|remotes)/", "", rev)
-    found = revision_at(repository, rev, into, rebuild=rebuild, report=report)
-    return replace(found, name=name)
+    champion = revision_at(repository, rev, into, rebuild=rebuild, report=report)
+    return replace(champion, name=name)

@@ -59,7 +59,7 @@ class SliceDifference:
     measure: str
     """What is compared: `roc_auc`, or the mean loss that has a closed form."""
     difference: float | None = None
-    """head - base; None where it cannot be told."""
+    """head - base; None where it cannot be estimated."""
     gain: float | None = None
     """The difference, turned so that above 0 is better."""
     p_value: float | None = None
@@ -67,7 +67,7 @@ class SliceDifference:
     adjusted: float | None = None
     """After Benjamini and Hochberg 1995 over all slices."""
     lack: str = ""
-    """Why it cannot be told."""
+    """Why it cannot be estimated."""
 
 
 @dataclass(frozen=True)
@@ -109,7 +109,7 @@ def gather(answers: Answers, params: Compare) -> Evidence:
 
 def _differences(answers: Answers, params: Compare) -> tuple[dict[str, Difference], dict[str, str]]:
     head, base, confidence = answers.head, answers.base, answers.params.evaluate.confidence
-    told = merged(
+    result = merged(
         [
             estimate_difference(
                 head, base, way, resamples=params.resamples, confidence=confidence, seed=params.seed
@@ -119,20 +119,20 @@ def _differences(answers: Answers, params: Compare) -> tuple[dict[str, Differenc
         head.metrics,
         confidence,
     )
-    found, lacking = dict(told.found), dict(told.lacking)
-    if ROC_AUC in found and isinstance(head, BinaryScores):
+    contrasts, lacking = dict(result.contrasts), dict(result.lacking)
+    if ROC_AUC in contrasts and isinstance(head, BinaryScores):
         try:
-            found[ROC_AUC] = _area(head, base, answers.sample.dependence, confidence)
+            contrasts[ROC_AUC] = _area(head, base, answers.sample.dependence, confidence)
         except SampleError as error:
             lacking[ROC_AUC] = error.what
-            del found[ROC_AUC]
+            del contrasts[ROC_AUC]
     of_head, of_base = defined_values(head), defined_values(base)
     differences = {}
     for metric in head.metrics:
-        if metric.name not in found:
+        if metric.name not in contrasts:
             continue
-        one = found[metric.name]
-        gain = told.nearer.get(metric.name, one if metric.direction == "up" else one.turned())
+        one = contrasts[metric.name]
+        gain = result.nearer.get(metric.name, one if metric.direction == "up" else one.turned())
         differences[metric.name] = Difference(
             metric, of_base[metric.name], of_head[metric.name], one, gain
         )
@@ -185,15 +185,15 @@ def _slice(answers: Answers, part: Slice, params: Compare) -> SliceDifference:
     if lack:
         return replace(item, lack=lack)
     try:
-        told = (
+        estimate = (
             _area(head, base, blocks, confidence)
             if average is None
             else mean_difference(average.of(head) - average.of(base), blocks, confidence=confidence)
         )
     except SampleError as error:
         return replace(item, lack=error.what)
-    gain = told.value * (1 if primary.direction == "up" else -1)
-    return replace(item, difference=told.value, gain=gain, p_value=told.p_value)
+    gain = estimate.value * (1 if primary.direction == "up" else -1)
+    return replace(item, difference=estimate.value, gain=gain, p_value=estimate.p_value)
 
 
 def _lack_of_slice(counts: Array, blocks: Blocks, params: Compare, *, is_of_class: bool) -> str:

@@ -11,7 +11,7 @@ def signed(value: float) -> str:
     return f"{rounded:+.4f}" if rounded else "0.0000"
 
 
-def p_told(value: float) -> str:
+def p_text(value: float) -> str:
     """A p-value, not more exact than it is."""
     return f"{value:.3f}" if value >= 0.001 else "< 0.001"
 

@@ -82,9 +82,9 @@ def moment(text: str, how: Writing) -> datetime:
             return _in_utc(datetime.strptime(text, str(how.date_format)))  # noqa: DTZ007
         if re.fullmatch(_ISO, text, re.ASCII):
             return _in_utc(datetime.fromisoformat(text))
-        found = re.fullmatch(NUMERIC_DATE, text, re.ASCII)
-        if found and how.date_format is None:
-            return _from_parts(found, how)
+        match = re.fullmatch(NUMERIC_DATE, text, re.ASCII)
+        if match and how.date_format is None:
+            return _from_parts(match, how)
     except (ValueError, OverflowError) as error:
         raise error if isinstance(error, Refused) else Refused(meaning) from None
     raise Refused(meaning)
@@ -171,18 +171,18 @@ def _plain(text: str, how: Writing, meaning: str) -> str:
     """A number as Python writes it; (432) is -432, as accountants write."""
     has_unit = bool(how.unit) and how.unit in text
     marked = text.replace(how.unit, _UNIT, 1) if has_unit else text
-    found = _number_pattern(how.decimal, how.thousands).fullmatch(marked)
-    is_closed = found and bool(found["open"]) == bool(found["close"])
-    if not found or not is_closed or _UNIT in text or not (found["whole"] or found["part"]):
+    match = _number_pattern(how.decimal, how.thousands).fullmatch(marked)
+    is_closed = match and bool(match["open"]) == bool(match["close"])
+    if not match or not is_closed or _UNIT in text or not (match["whole"] or match["part"]):
         raise Refused(_question(text, how, meaning))
-    signs = [sign for sign in (found["open"], found["sign"]) if sign]
+    signs = [sign for sign in (match["open"], match["sign"]) if sign]
     if len(signs) > 1:
         raise Refused(meaning)
     if how.has_unit and not has_unit:
         raise Refused(f"{meaning} in {how.unit}, as other rows have it")
-    whole = re.sub(r"[^0-9]", "", found["whole"]) or "0"
-    part = "" if found["part"] is None else f".{found['part']}"
-    return f"{'-' if signs and signs != ['+'] else ''}{whole}{part}{found['power'] or ''}"
+    whole = re.sub(r"[^0-9]", "", match["whole"]) or "0"
+    part = "" if match["part"] is None else f".{match['part']}"
+    return f"{'-' if signs and signs != ['+'] else ''}{whole}{part}{match['power'] or ''}"
 
 
 @lru_cache
@@ -200,8 +200,8 @@ def _number_pattern(decimal: str, thousands: str) -> re.Pattern[str]:
 def _question(text: str, how: Writing, meaning: str) -> str:
     if not how.is_stated and re.fullmatch(_MARKED, text, re.ASCII):
         return _unknown_marks(meaning)
-    found = re.fullmatch(_WITH_UNIT, text)
-    affix = (found[1] or found[2] or "").strip() if found else ""
+    match = re.fullmatch(_WITH_UNIT, text)
+    affix = (match[1] or match[2] or "").strip() if match else ""
     if affix.isprintable() and affix and not how.unit:
         return (
             f"{meaning} by itself; if all rows are in {affix}, write `unit: {affix}` at the column "
@@ -243,7 +243,7 @@ def _in_utc(value: datetime) -> datetime:
     return value if value.tzinfo is None else value.astimezone(UTC)
 
 
-def _from_parts(found: re.Match[str], how: Writing) -> datetime:
+def _from_parts(match: re.Match[str], how: Writing) -> datetime:
     if len(how.orders) != 1:
         reason = (
             "some of the file's dates have the day first and others the month"
@@ -254,8 +254,8 @@ def _from_parts(found: re.Match[str], how: Writing) -> datetime:
             f"{TYPES['datetime'].meaning}, and {reason}: set collect.csv.date_format, such as "
             '"%d/%m/%Y" or "%m/%d/%Y"'
         )
-    first, second, year = int(found[1]), int(found[3]), int(found[4])
+    first, second, year = int(match[1]), int(match[3]), int(match[4])
     day, month = (first, second) if "day" in how.orders else (second, first)
-    hour, minute, second = (int(part or 0) for part in (found[5], found[6], found[7]))
-    clock = time(hour, minute, second, int((found[8] or "0").ljust(6, "0")))
+    hour, minute, second = (int(part or 0) for part in (match[5], match[6], match[7]))
+    clock = time(hour, minute, second, int((match[8] or "0").ljust(6, "0")))
     return datetime.combine(date(year, month, day), clock)
