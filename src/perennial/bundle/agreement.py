@@ -3,6 +3,8 @@
 The digests prove that the files are those of the manifest, and whoever can write both can write
 digests. A service reads the manifest for its types and its documentation: one that contradicts the
 model would have it answer under wrong names.
+
+Why so: docs/decisions.md#d83
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""A request against the contract that a bundle's manifest carries."""
+"""A request against the contract that a bundle's manifest carries.
+
+Why so: docs/decisions.md#d82
+"""
 
 from __future__ import annotations
 

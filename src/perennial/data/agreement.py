@@ -4,7 +4,7 @@ A repository that gets another table keeps the values of the one before: slices 
 gone, floors of metrics that the task does not have, the other model's name. Every such fault of
 both files is listed at once, each with its line.
 
-Why so: docs/decisions.md#d3
+Why so: docs/decisions.md#d3, docs/decisions.md#d89
 """
 
 from __future__ import annotations

@@ -5,6 +5,8 @@ combined from three ways to block them (Cameron, Gelbach and Miller 2011, Journa
 Economic Statistics 29): by day, by group, and by what both share. In simulation (30 to 90 days, 20
 to 300 groups, either effect or both) that covers 93 to 96% of 95; the coarser blocks alone cover 52
 to 94%, connected parts leave a single block.
+
+Why so: docs/decisions.md#d72
 """
 
 from __future__ import annotations

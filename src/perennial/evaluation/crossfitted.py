@@ -4,6 +4,8 @@ Each fold has a curve and a threshold of its own. What is measured of probabilit
 they are; what is measured of decisions takes 0 and 1; and what is measured of a ranking takes each
 row's rank among all rows by its fold's curve, so that no two curves' scales are compared: a sigmoid
 changes no ranking. (A multiclass ranking is taken as it is.)
+
+Why so: docs/decisions.md#d75
 """
 
 from __future__ import annotations

@@ -9,6 +9,8 @@ hypothesis, that the two models answer alike in distribution: two models of equa
 absolute error or calibration error that decide by different rows were called different in 29 to
 80% of cases. Studentised inside each exchange (Chung and Romano 2013, Annals of Statistics 41) it
 holds its level, and is the t below with a thousand bootstraps for each p-value.
+
+Why so: docs/decisions.md#d28
 """
 
 from __future__ import annotations

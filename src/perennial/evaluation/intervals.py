@@ -18,6 +18,8 @@ blocks and the rows.
 
 Below a floor of either the interval bears a warning: simulation says that it may hold the
 truth less often than it claims (`benchmarks/intervals.py`).
+
+Why so: docs/decisions.md#d27
 """
 
 from __future__ import annotations

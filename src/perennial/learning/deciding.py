@@ -2,6 +2,8 @@
 
 A curve or a threshold looks better on the rows that it was fitted on than on any other, and the
 more freely it bends, the more so: isotonic would always be chosen before sigmoid.
+
+Why so: docs/decisions.md#d75
 """
 
 from __future__ import annotations

@@ -2,6 +2,8 @@
 
 Sure is what the lower bound of Clopper and Pearson (1934) reaches: the share of the validation rows
 themselves is above that of other rows every second time. Rows count as independent.
+
+Why so: docs/decisions.md#d77
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""Decisions that were fitted without the rows that they answer."""
+"""Decisions that were fitted without the rows that they answer.
+
+Why so: docs/decisions.md#d75
+"""
 
 from __future__ import annotations
 

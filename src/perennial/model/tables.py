@@ -2,6 +2,8 @@
 
 A form is known by what it can do, so that no package of tables need be imported. Another form is
 one more entry of `FORMS`.
+
+Why so: docs/decisions.md#d80
 """
 
 from __future__ import annotations

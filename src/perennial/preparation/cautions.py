@@ -1,4 +1,7 @@
-"""What does not stop `prepare`, and is said before a model is fitted and judged."""
+"""What does not stop `prepare`, and is said before a model is fitted and judged.
+
+Why so: docs/decisions.md#d88
+"""
 
 from __future__ import annotations
 

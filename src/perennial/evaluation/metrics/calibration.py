@@ -16,6 +16,8 @@ the covariance of the bins' sums over blocks and w the bins' shares of rows, the
 has expectation sum D² / w - tr(W V) and variance 4 q v + 2 tr((W V)²), of a quadratic form in
 normal sums, where v is V's share in the direction of D. The interval is the set of q that a t test
 does not reject, as Wilson's is for a share: at q = 0 it knows the width that chance alone has.
+
+Why so: docs/decisions.md#d73
 """
 
 from __future__ import annotations

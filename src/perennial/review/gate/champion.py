@@ -2,6 +2,8 @@
 
 Heads that each lose half a margin against the champion of their day lose ten margins in twenty
 looks. So a head has to be as good as an *anchor* as well: the best champion so far, or the first.
+
+Why so: docs/decisions.md#d91
 """
 
 from __future__ import annotations

@@ -1,4 +1,7 @@
-"""The question that a revision's model answers, read from git alone."""
+"""The question that a revision's model answers, read from git alone.
+
+Why so: docs/decisions.md#d92
+"""
 
 from __future__ import annotations
 

@@ -2,6 +2,8 @@
 
 Arrow converts a column at once where every value is plainly written. Where one is not, each
 distinct value is looked at by itself, in `single`, and those that are refused are counted.
+
+Why so: docs/decisions.md#d85
 """
 
 from __future__ import annotations

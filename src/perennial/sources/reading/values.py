@@ -2,6 +2,8 @@
 
 `conversion` converts whole columns at once where every value is plainly written; where one is not,
 each distinct value comes here, by way of `single`.
+
+Why so: docs/decisions.md#d84
 """
 
 from __future__ import annotations
