@@ -64,6 +64,9 @@ class TestContrast:
         assert roots.p_value == squares.p_value
         assert roots.low == pytest.approx(2 * squares.low)
         assert roots.low > 0
+        near_0 = contrast(0.0001, 0.01, 30, confidence=0.95).scaled(0.01)
+        assert near_0.low >= -(0.0204**0.5)
+        assert near_0.low < 0 < near_0.value < near_0.high < 0.15
         nothing = squares.scaled(0.0)
         assert (nothing.value, nothing.p_value) == (0.0, 1.0)
         assert nothing.low < 0 < nothing.high

@@ -55,19 +55,21 @@ class Contrast:
     """Effective blocks of the rows that count; Student's t has one degree of freedom less."""
 
     def scaled(self, value: float) -> Contrast:
-        """The contrast of a value that rises with this one, with the same p-value.
+        """The contrast of a difference of roots, this one being of squares; p stays as it is.
 
-        Where the value is 0 and this one is not, the models are not told apart.
+        It is scaled, but never past the root of a difference of squares, than which no difference
+        of roots is larger. Where it is 0 and this one is not, the models are not told apart.
         """
         by = value / self.value if self.value else 0.0
         if by <= 0:
             reach = float(np.sqrt(max(abs(self.low), abs(self.high))))
             error = reach / 2 if self.standard_error else 0.0
             return Contrast(value, value - reach, value + reach, error, 1.0, self.blocks)
-        return Contrast(
-            value, by * self.low, by * self.high, by * self.standard_error, self.p_value,
-            self.blocks,
-        )  # fmt: skip
+        low, high = (
+            float(np.copysign(min(by * abs(end), np.sqrt(abs(end))), end))
+            for end in (self.low, self.high)
+        )
+        return Contrast(value, low, high, by * self.standard_error, self.p_value, self.blocks)
 
     def turned(self) -> Contrast:
         """The same contrast seen from the other model."""
