@@ -9,8 +9,8 @@ import pytest
 from scipy.stats import t as student
 
 from perennial.evaluation.difference import contrast
-from perennial.evaluation.metrics.binary import METRICS
-from perennial.evaluation.metrics.definition import Metric
+from perennial.evaluation.metrics.binary import METRICS, BinaryScores
+from perennial.evaluation.metrics.definition import Metric, evaluate
 from perennial.evaluation.metrics.regression import METRICS as OF_REGRESSION
 from perennial.review.gate.case import NoFigure
 from perennial.review.gate.comparison import Gain, gain_of, margin_of, slices_weighed, weighed
@@ -51,6 +51,17 @@ class TestChampion:
         self, gain: float, error: float, expected: str
     ) -> None:
         assert outcome(gain, error).status == expected
+
+    def test_a_failure_says_what_makes_it_one(self) -> None:
+        """A loss within the margin may be surely one: that it is not above it is no reason."""
+        answer = outcome(-0.005, 0.002)
+        assert answer.status == "finding"
+        high = -0.005 + student.ppf(0.95, 29) * 0.002
+        assert answer.reason.endswith(
+            f"not above -0.0100, and at most {high:.4f} at alpha 0.05: worse"
+        )
+        assert answer.figures["high"] == pytest.approx(high)
+        assert "worse" not in outcome(-0.005, 0.02).reason
 
     def test_a_wider_margin_forgives_more(self) -> None:
         assert outcome(-0.01, 0.002, margin=0.03, blocks=400).status == "pass"
@@ -152,6 +163,21 @@ class TestGain:
         gain = gain_of(evidence(BINARY[name], 0.1, unit=unit), margin, stated)
         assert gain is not None
         assert gain.rare == share
+
+    @pytest.mark.parametrize("positives", [50, 1000])
+    def test_one_row_may_cost_more_than_its_share_of_an_average_precision(
+        self, positives: int
+    ) -> None:
+        """A negative above all positives halves the first one's precision, and lowers the rest."""
+        target = np.append(np.ones(positives, bool), False)
+        falling = np.linspace(0.8, 0.2, positives)
+        scores = BinaryScores(target, np.append(falling, 0.9), 0.5)
+        cost = 1 - evaluate(scores, only=["average_precision"])["average_precision"]
+        metric = BINARY["average_precision"]
+        assert metric.reach(positives) == pytest.approx(positives * cost)
+        gain = gain_of(evidence(metric, 0.1, unit="rows"), 0.01, None)
+        assert gain is not None
+        assert gain.rare == pytest.approx(0.01 / metric.reach(30))
 
     def test_a_metric_whose_best_is_in_the_middle_has_no_bound(self) -> None:
         bias = next(metric for metric in OF_REGRESSION if metric.direction == "zero")

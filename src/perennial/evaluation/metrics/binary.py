@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from scipy.special import digamma
 
 from perennial.evaluation.metrics.calibration import Cells, bins_of
 from perennial.evaluation.metrics.columns import (
@@ -106,6 +107,11 @@ def roc_auc(draw: Draw[BinaryScores]) -> FloatArray:
 def average_precision(draw: Draw[BinaryScores]) -> FloatArray:
     """The area under the precision-recall curve, in steps."""
     return draw.scorer.ranking.average_precision(draw.shared(_tally))
+
+
+def reach_of_top(positives: float) -> float:
+    """What a negative above all positives costs: the k-th of them loses 1 / (k + 1) at most."""
+    return max(1.0, float(digamma(positives + 2) - digamma(2)))
 
 
 def surprise(scores: BinaryScores) -> FloatArray:
@@ -286,6 +292,7 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         "up",
         *SHARE,
         values=average_precision,
+        reach=reach_of_top,
         scale="area",
         counting=rarer,
         needs=_some_positives,

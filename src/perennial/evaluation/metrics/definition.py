@@ -50,6 +50,11 @@ LOSS = (0.0, np.inf)
 LARGER_SAMPLE = "score a larger sample, or leave this metric out"
 
 
+def alike(rows: float) -> float:
+    """A row costs its share of the rows that count."""
+    return 1.0
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A measure of a model's answers: its key in `metrics/*.json`, and the range of its values."""
@@ -58,6 +63,8 @@ class Metric:
     direction: Direction
     low: float
     high: float
+    reach: Callable[[float], float] = alike
+    """How many times its share of so many rows that count a single row may cost at most."""
 
 
 def every_row(scorer: Scorer) -> FloatArray:

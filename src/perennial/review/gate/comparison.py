@@ -173,10 +173,11 @@ def gain_of(evidence: Evidence, margin: float, rare: float | None) -> Gain | Non
         return None
     gain = measured.gain
     is_of_rows = evidence.unit == "rows"
-    share = rare if rare is not None else RARE_ROWS if is_of_rows else RARE_BLOCKS
+    reach = primary.reach(gain.blocks)
+    share = rare if rare is not None else RARE_ROWS / reach if is_of_rows else RARE_BLOCKS
     if is_of_rows and (primary.low, primary.high) == (0.0, 1.0):
-        # A row can lose 1 at most, so that a loss of the margin needs as large a share of them.
-        share = max(share, margin)
+        # A row can lose so much at most, so that the margin needs at least this share of them.
+        share = max(share, margin / reach)
     return Gain(gain.value, gain.standard_error, gain.blocks - 1, min(share, 1.0), evidence.unit)
 
 
@@ -194,6 +195,8 @@ def weighed(gain: Gain, name: str, margin: float, *, level: float, alpha: float)
         f"gain in {name} {signed(gain.value)}, at least {signed(low)} at level {level:.2g}: "
         f"{'above' if low > -margin else 'not above'} {signed(-margin)}"
     )
+    if answer is Failure:
+        reason += f", and at most {signed(high)} at alpha {alpha:g}: worse"
     needed = gain.blocks_needed(level, margin) if answer is CouldNotTell else None
     if needed is not None:
         reason += (
@@ -210,6 +213,7 @@ def weighed(gain: Gain, name: str, margin: float, *, level: float, alpha: float)
         "unit": gain.unit,
         "blocks_needed": needed,
         "low": low,
+        "high": high,
         "level": level,
         "margin": margin,
     }
