@@ -78,6 +78,7 @@ class TestSettings:
         [
             {"requests": {"outside": "ignore"}},
             {"requests": []},
+            {"requests": {"outside": "mark", "normal_form": "yes"}},
             {"columns": {"min": "0"}},
             {"columns": {"max": [1]}},
             {"columns": {"max": 10**400}},
@@ -123,6 +124,62 @@ COLUMNS: list[tuple[dict[str, Any], Any, pa.DataType]] = [
     ),
     ({"type": "category", "categories": ["a", "b"]}, st.sampled_from("abc "), pa.string()),
 ]
+
+
+def normal(**column: Any) -> RequestRules:
+    """Rules of a bundle of today for a column x, as `export` writes them."""
+    described = Column.model_validate({"missing": 1.0, **column}).model_dump(mode="json")
+    manifest = {
+        "features": ["x"],
+        "columns": {"x": described},
+        "requests": {"outside": "mark", "normal_form": True},
+    }
+    return RequestRules(manifest)
+
+
+YES_NO = ["true", "false"]
+
+
+class TestNormalForm:
+    """A text means in a request what it means in a file that `collect` reads."""
+
+    @pytest.mark.parametrize("form", [list, np.array, pd.Series, pa.array])
+    @pytest.mark.parametrize(
+        ("column", "given", "read"),
+        [
+            ({"type": "category"}, [" Private", "Private\t", "  "], ["Private", "Private", None]),
+            ({"type": "category"}, ["1.0", "TRUE", "007"], ["1", "true", "007"]),
+            ({"type": "category", "categories": ["1.0", "True"]}, ["1", "TRUE"], ["1.0", "True"]),
+            (
+                {"type": "category", "categories": [True, False]},
+                ["True", "false"],
+                ["true", "false"],
+            ),
+            ({"type": "category", "categories": [1, 2]}, ["1", "2.0"], ["1", "2"]),
+            ({"type": "text"}, [" 1.0 ", "", "TRUE"], ["1.0", None, "TRUE"]),
+        ],
+    )
+    def test_texts(self, form: Any, column: Any, given: list[str], read: list[Any]) -> None:
+        rules = normal(**column)
+        columns = rules.read({"x": form(given)})
+        assert columns["x"].tolist() == read
+        assert rules.outside(columns) == []
+
+    def test_a_blank_is_missing_where_none_may_be(self) -> None:
+        with pytest.raises(RequestError, match="row 0, x: missing, and it must not be"):
+            normal(type="category", missing=0.0).read([{"x": " "}])
+
+    def test_a_bundle_from_before_takes_texts_as_they_come(self) -> None:
+        rules = rules_of(Column(type="category", missing=1.0))
+        assert rules.read([{"x": " 1.0"}])["x"].tolist() == [" 1.0"]
+
+    @pytest.mark.parametrize("categories", [[1, 2], [1.5, 2.0], [True, False]])
+    def test_what_the_contract_lists_as_numbers_tables_hold_as_texts(self, categories: Any) -> None:
+        column = Column(type="category", categories=categories)
+        rules = rules_of(column)
+        assert rules.outside(rules.read({"x": column.labels})) == []
+        (other,) = rules.outside(rules.read([{"x": "other"}]))
+        assert other.allowed == ", ".join(column.labels)
 
 
 #: What people send where something else is wanted.

@@ -14,6 +14,7 @@ from perennial.bundle.request import Outside, RequestError, RequestRules
 from perennial.model import compiled as compiled_model
 from perennial.model.columns import Columns
 from perennial.model.compiled import CompiledModel
+from perennial.model.types import text_of
 from perennial.runtime import jsonfile
 from perennial.runtime.errors import PerennialError
 
@@ -135,7 +136,7 @@ class Bundle:
         labels = self._model.decision.labels(answers).tolist()
         if not self.classes:
             return [{"prediction": label} for label in labels]
-        names = [_class_name(name) for name in self.classes]
+        names = [text_of(name) for name in self.classes]
         return [
             {"prediction": label, "probabilities": dict(zip(names, row, strict=True))}
             for label, row in zip(labels, answers.tolist(), strict=True)
@@ -178,10 +179,6 @@ class Bundle:
         except ValueError as error:
             # The fitted model refused such rows too: parity counts them.
             raise RequestError(str(error)) from error
-
-
-def _class_name(name: Any) -> str:
-    return str(name).lower() if isinstance(name, bool) else str(name)
 
 
 def load(

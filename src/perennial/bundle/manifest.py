@@ -204,7 +204,11 @@ def _is_end(value: Any, kind: str) -> bool:
 
 
 def _are_requests(value: Any) -> bool:
-    return isinstance(value, dict) and value.get("outside") in SETTINGS
+    return (
+        isinstance(value, dict)
+        and value.get("outside") in SETTINGS
+        and isinstance(value.get("normal_form", False), bool)
+    )
 
 
 #: What must be there: its rule, and how a refusal words it. Other keys may stand beside them.

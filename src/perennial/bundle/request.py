@@ -5,7 +5,7 @@ Why so: docs/decisions.md#d82
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from perennial.bundle.reference import raw_values
 from perennial.model import tables
 from perennial.model.columns import Columns, from_column, missing_in
+from perennial.model.types import Spelling, text_of
 
 Array = NDArray[Any]
 
@@ -66,9 +67,16 @@ class RequestRules:
         pairs = [self._ranges[name] for name in self._numbers]
         self._ends = np.array(pairs, dtype=np.float64).reshape(-1, 2, 1)
         self._lists = {
-            name: frozenset([*rule["categories"], None])
+            name: [text_of(category) for category in rule["categories"]]
             for name, rule in rules.items()
             if rule.get("categories") is not None
+        }
+        # Bundles from before this take texts as they come.
+        is_normal = manifest["requests"].get("normal_form", False)
+        self._spellings: dict[str, Callable[[str], str]] = {
+            name: Spelling(self._lists.get(name, ())) if kind == "category" else str
+            for name, kind in self.types.items()
+            if is_normal and kind in {"category", "text"}
         }
 
     def read(self, rows: Any) -> Columns:
@@ -84,6 +92,8 @@ class RequestRules:
             }
         except (TypeError, ValueError) as error:
             raise RequestError(str(error)) from None
+        for name, spelling in self._spellings.items():
+            columns[name] = _as_prepared(columns[name], spelling)
         self._check_missing(columns)
         if table.rows and given.isdisjoint(self.types):
             raise RequestError(f"no column of the model is there: {_few(self.types)}")
@@ -103,11 +113,11 @@ class RequestRules:
             ends = zip(("from", "to"), self._ranges[name], strict=True)
             allowed = [f"{word} {end}" for word, end in ends if end is not None]
             yield name, is_outside, " ".join(allowed)
-        for name, listed in self._lists.items():
-            values = columns[name]
+        for name, categories in self._lists.items():
+            values, listed = columns[name], frozenset([*categories, None])
             if not listed.issuperset(values):
                 is_unlisted = np.array([value not in listed for value in values])
-                yield name, is_unlisted, _few(self._known[name]["categories"])
+                yield name, is_unlisted, _few(categories)
 
     def _out_of_range(self, columns: Columns) -> Iterator[tuple[str, Array]]:
         if self._numbers:
@@ -132,6 +142,17 @@ class RequestRules:
             if missing.any():
                 row = int(missing.argmax())
                 raise RequestError(f"row {row}, {name}: missing, and it must not be")
+
+
+def _as_prepared(values: Array, spelling: Callable[[str], str]) -> Array:
+    """Texts as `collect` makes them: without spaces around them, and spelled alike."""
+    spelled: dict[Any, Any] = {None: None}
+    for text in {*values} - {None}:
+        trimmed = text.strip()
+        spelled[text] = spelling(trimmed) if trimmed else None
+    if all(text == other for text, other in spelled.items()):
+        return values
+    return np.array([spelled[text] for text in values], dtype=object)
 
 
 def _few(names: Iterable[str]) -> str:

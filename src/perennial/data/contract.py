@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from perennial.model.types import text_of
 from perennial.params import paths
 from perennial.params.yamlfile import Closed, load, parse
 
@@ -202,11 +203,6 @@ class Contract(Closed):
         # Of two, the one that is not positive goes first; otherwise the order stays.
         last = None if column.positive is None else text_of(column.positive)
         return sorted(column.categories or [], key=lambda value: text_of(value) == last)
-
-
-def text_of(category: Any) -> str:
-    """A category as tables hold it."""
-    return str(category).lower() if isinstance(category, bool) else str(category)
 
 
 def read_contract(path: Path = CONTRACT) -> Contract:

@@ -18,7 +18,10 @@ pandas a missing value is null, and a whole number is exact.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 #: Whole numbers are exact as floats up to here.
 EXACT = 2**53
@@ -53,3 +56,41 @@ TYPES: dict[str, ContractType] = {
         "a date and time of ISO 8601", "datetime64[us]", "timestamp[us]", _MOMENTS
     ),
 }
+
+
+def text_of(category: Any) -> str:
+    """A category of the contract as tables hold it."""
+    return str(category).lower() if isinstance(category, bool) else str(category)
+
+
+def normal_form(text: str) -> str:
+    """A category as the same value is written in every format: `true`, `1`.
+
+    Examples
+    --------
+    >>> normal_form("TRUE"), normal_form("1.0"), normal_form("007"), normal_form("1.50")
+    ('true', '1', '007', '1.50')
+    """
+    if text.lower() in {"true", "false"}:
+        return text.lower()
+    return text.partition(".")[0] if re.fullmatch(_WHOLE, text) else text
+
+
+_WHOLE = r"(?:0|-?[1-9][0-9]*)\.0+"
+
+
+class Spelling:
+    """How one column's categories are spelled: as the contract lists them, or in the normal form.
+
+    A spelling is its own: what is spelled already stays as it is.
+    """
+
+    def __init__(self, labels: Sequence[str] = ()) -> None:
+        # The first of two that are written alike, and a text's own spelling before any other.
+        self._labels = {normal_form(label.strip()): label for label in reversed(labels)}
+        self._labels |= {label: label for label in labels}
+
+    def __call__(self, text: str) -> str:
+        """The spelling of a category; the text has no spaces around it."""
+        normal = normal_form(text)
+        return self._labels.get(text) or self._labels.get(normal) or normal

@@ -16,12 +16,13 @@ from perennial.bundle.manifest import FORMAT, sha256
 from perennial.bundle.manifest import write as write_manifest
 from perennial.bundle.reference import distribution, raw_values, reference_sample, typical
 from perennial.data import parquet
-from perennial.data.contract import Contract, read_contract, text_of
+from perennial.data.contract import Contract, read_contract
 from perennial.data.target import answer_columns
 from perennial.model import compiled as compiled_model
 from perennial.model.columns import Columns, evenly_spaced, from_arrow
 from perennial.model.compiled import CompiledModel
 from perennial.model.engines.registry import ENGINES
+from perennial.model.types import text_of
 from perennial.params import paths
 from perennial.params.build import BuildParams, read_params
 from perennial.runtime import jsonfile
@@ -117,7 +118,7 @@ def describe(facts: Facts) -> dict[str, Any]:
         "columns": {
             name: column.model_dump(mode="json") for name, column in contract.columns.items()
         },
-        "requests": contract.requests.model_dump(mode="json"),
+        "requests": {**contract.requests.model_dump(mode="json"), "normal_form": True},
         "public_key": facts.params.export.sign,
         **_engine(facts.model),
         "packages": {name: versions[name] for name in sorted(packages) if name in versions},

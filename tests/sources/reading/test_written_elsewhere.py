@@ -276,6 +276,12 @@ class TestCategories:
         given_ = ["1", "1.0", "2", "TRUE", "odd"]
         assert read(given_, "category", form, **labels) == ["1.0", "1.0", "2.0", "True", " odd"]
 
+    @pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+    def test_truth_that_the_contract_lists_is_spelled_as_tables_hold_it(self, form: str) -> None:
+        labels = {"categories": [True, False]}
+        for given_ in ([True, False], ["True", "FALSE"]):
+            assert read(given_, "category", form, **labels) == ["true", "false"]
+
     def test_two_spellings_that_the_contract_keeps_apart(self) -> None:
         labels = {"categories": ["1", "1.0"]}
         assert read(["1", "1.0"], "category", "csv", **labels) == ["1", "1.0"]

@@ -19,7 +19,7 @@ from typing import Any
 from perennial.data.contract import CONTRACT, Type
 from perennial.model.types import TYPES
 from perennial.sources.reading.conversion import EXACT
-from perennial.sources.reading.writing import NUMERIC_DATE, Writing, normal_form
+from perennial.sources.reading.writing import NUMERIC_DATE, Writing
 
 # Texts and not patterns: what the flights need is imported without them being compiled.
 _ISO = (
@@ -72,7 +72,7 @@ def boolean(text: str, how: Writing) -> bool:
 
 def category(text: str, how: Writing) -> str:
     """A category: in the contract's spelling, or in its normal form."""
-    return how.spellings.get(text) or how.spellings.get(normal_form(text)) or normal_form(text)
+    return how.spelling(text)
 
 
 def moment(text: str, how: Writing) -> datetime:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from perennial.data.contract import CONTRACT, Column, Contract
+from perennial.model.types import Spelling
 from perennial.params.collect import Csv, Values
 from perennial.runtime.errors import PerennialError, listed
 
@@ -39,8 +40,8 @@ class Writing:
     """Whether values are written with the unit: then all of them are."""
     orders: frozenset[str] = frozenset()
     """Which of day and month the dates prove to come first: one of the two, neither or both."""
-    spellings: Mapping[str, str] = field(default_factory=dict)
-    """The contract's spelling of a category, by its own and by its normal form."""
+    spelling: Spelling = field(default_factory=Spelling)
+    """How categories are spelled."""
 
     def learned(self, texts: Iterable[str]) -> Writing:
         """Add what the column's texts, taken together, prove."""
@@ -64,7 +65,6 @@ def writing_of(name: str, column: Column, dialect: Csv) -> Writing:
 
     decimal, thousands = _marks(name, setting("decimal"), setting("thousands"))
     true, false = setting("true_values"), setting("false_values")
-    categories = column.categories or []
     return Writing(
         decimal=decimal or ".",
         thousands="" if thousands in (None, "none") else thousands,
@@ -76,9 +76,7 @@ def writing_of(name: str, column: Column, dialect: Csv) -> Writing:
         date_format=setting("date_format"),
         # A unit of 1, which some write for none, is no mark of a number.
         unit="" if re.match(r"[\d.,+()-]", column.unit.strip()) else column.unit.strip(),
-        # The first of two that are written alike, and a text's own spelling before any other.
-        spellings={normal_form(str(text).strip()): str(text) for text in reversed(categories)}
-        | {str(text): str(text) for text in categories},
+        spelling=Spelling(column.labels),
     )
 
 
@@ -91,22 +89,6 @@ def check_columns(contract: Contract, dialect: Csv) -> None:
             where="params.yaml",
             hint=f"one of {', '.join(contract.columns)}",
         )
-
-
-def normal_form(text: str) -> str:
-    """A category as the same value is written in every format: `true`, `1`.
-
-    Examples
-    --------
-    >>> normal_form("TRUE"), normal_form("1.0"), normal_form("007"), normal_form("1.50")
-    ('true', '1', '007', '1.50')
-    """
-    if text.lower() in {"true", "false"}:
-        return text.lower()
-    return text.partition(".")[0] if re.fullmatch(_WHOLE, text) else text
-
-
-_WHOLE = r"(?:0|-?[1-9][0-9]*)\.0+"
 
 
 def _words(given: list[str] | None, usual: tuple[str, ...]) -> frozenset[str]:
