@@ -311,6 +311,7 @@ class TestStage:
         program = jsonfile.read(path)
         program["decision"]["threshold"] = 1.0
         jsonfile.write(path, program)
+        (project.root / "models/baseline/crossfit.json").unlink()
         done = project.stage("evaluate", check=True)
         reason = (
             "no value: it needs rows predicted positive, and 0 of {} rows reach the threshold 1"
@@ -333,6 +334,11 @@ class TestStage:
         table = parquet.read(path)
         kept = np.array(table["diagnosis"].to_pylist()) == "benign"
         parquet.write(path, table.filter(pa.array(kept)))
+        if side == "validation":
+            refused = project.stage("evaluate")
+            assert "its folds are of" in refused.stderr
+            assert "dvc repro train" in refused.stderr
+            (project.root / "models/baseline/crossfit.json").unlink()
         done = project.stage("evaluate", check=True)
         reason = f"0 of {kept.sum()} rows are diagnosis=malignant"
         detail = figures(project, "evaluate" if side == "test" else side)["detail"]

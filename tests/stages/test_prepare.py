@@ -394,14 +394,14 @@ def test_a_last_period_that_is_not_over_is_told(
     shop: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     prepare.main()
-    assert "warnings" not in shop.metrics()
+    assert not any("last period" in line for line in shop.metrics().get("warnings", []))
     whole = {f"2013-{month:02}": sales(month, 640) for month in (1, 2, 3)}
     shop.raw(**whole, **{"2013-04": sales(4)})
     capsys.readouterr()
     prepare.main()
-    (line,) = [s for s in capsys.readouterr().out.splitlines() if s.startswith("warning")]
-    assert "the last period, 2013-04, ends on 2013-04-09T" in line
-    assert shop.metrics()["warnings"] == [line.removeprefix("warning: ")]
+    lines = [s for s in capsys.readouterr().out.splitlines() if s.startswith("warning")]
+    assert "the last period, 2013-04, ends on 2013-04-09T" in lines[0]
+    assert shop.metrics()["warnings"] == [line.removeprefix("warning: ") for line in lines]
 
 
 def test_a_regression_is_summed_up_by_mean_and_deviation(

@@ -51,13 +51,10 @@ def test_a_linear_model_without_the_metric_is_a_dash() -> None:
     assert "constant" not in text
 
 
-@pytest.mark.parametrize(
-    ("better", "dummy", "is_said"),
-    [("up", 0.5, True), ("up", 0.4, False), ("down", 0.5, True), ("down", 0.6, False)],
-)
-def test_a_model_that_is_worth_nothing_is_said(better: str, dummy: float, is_said: bool) -> None:
-    text = summary.summary({"detail": [{**ROW, "better": better, "dummy": dummy}]}, "name")
-    assert ("No better than a constant answer in: f1" in text) == is_said
+@pytest.mark.parametrize("note", ["why_not", "warning", "remark"])
+def test_what_is_to_be_known_of_a_figure_follows_it(note: str) -> None:
+    lines = summary.summary({"detail": [{**ROW, note: "worse than a constant"}]}, "name")
+    assert "    worse than a constant" in lines.splitlines()
 
 
 def test_rows_that_are_never_collected_are_told_after_every_run() -> None:

@@ -18,15 +18,16 @@ from numpy.typing import NDArray
 
 from perennial.evaluation.answering import Models, Side, in_batches
 from perennial.model.compiled import CompiledModel
-from perennial.model.crossfit import Crossfit
+from perennial.model.crossfit import FILE, Crossfit
 from perennial.model.decision import Decision
+from perennial.params import paths
+from perennial.runtime.errors import PerennialError
 
 Array = NDArray[Any]
 
-#: Metrics of a binary task that look at the order of the probabilities alone, and at what is
-#: predicted alone.
-RANKED = ("roc_auc", "average_precision")
-DECIDED = ("precision", "recall", "f1")
+#: Scales of metrics that look at the order of the probabilities alone, and at what is predicted
+#: alone: areas, and shares of rows.
+RANKED, DECIDED = {"area"}, {"share", "index"}
 
 
 def crossfitted(side: Side, models: Models, crossfit: Crossfit) -> Side:
@@ -35,6 +36,13 @@ def crossfitted(side: Side, models: Models, crossfit: Crossfit) -> Side:
     names = list(crossfit.decisions)
     if not names:
         return side
+    if len(crossfit.folds) != len(side.sample.target):
+        raise PerennialError(
+            f"its folds are of {len(crossfit.folds)} validation rows, and there are "
+            f"{len(side.sample.target)}",
+            where=str(paths.BASELINE / FILE),
+            hint="dvc repro train",
+        )
     own = [
         _own(getattr(models, name), side, crossfit.decisions[name], crossfit.folds)
         for name in names
@@ -46,7 +54,11 @@ def crossfitted(side: Side, models: Models, crossfit: Crossfit) -> Side:
     if side.task != "binary":
         return whole
     decided = replace(decided, thresholds=side.thresholds | dict.fromkeys(names, 0.5))
-    apart = dict.fromkeys(RANKED, ranked) | dict.fromkeys(DECIDED, decided)
+    apart = {
+        metric.name: ranked if metric.scale in RANKED else decided
+        for metric in side.scorer().definitions
+        if metric.scale in RANKED | DECIDED
+    }
     return replace(whole, apart=apart)
 
 

@@ -55,7 +55,7 @@ def area_difference(
     >>> target = np.array([True, True, False, False, True, False])
     >>> head = np.array([0.9, 0.8, 0.1, 0.4, 0.6, 0.2])
     >>> base = np.array([0.9, 0.1, 0.3, 0.4, 0.6, 0.2])
-    >>> areas = area_difference(target, head, base, np.array([1, 1, 1, 2, 2, 2]))
+    >>> areas = area_difference(target, head, base, np.array([1, 2, 1, 2, 3, 3]))
     >>> round(areas.head, 4), round(areas.base, 4)
     (1.0, 0.6667)
     """

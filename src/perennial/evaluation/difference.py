@@ -92,7 +92,7 @@ def contrast(
     --------
     >>> one = contrast(0.02, 0.008, 30.0, confidence=0.95)
     >>> round(one.low, 4), round(one.high, 4), round(one.p_value, 4)
-    (0.0036, 0.0364, 0.0184)
+    (0.0036, 0.0364, 0.0183)
     """
     freedom, tail = blocks - 1, (1 - confidence) / 2
     if error == 0 and value == 0:
