@@ -188,10 +188,11 @@ def estimate_difference(
     design = _design(head.rows, blocks, resamples, confidence, seed)
     wanted = select(head.definitions, only)
     names = [metric.name for metric in wanted]
-    drawn = _replicates((head, base), design, names)
+    drawn, left = _replicates((head, base), design, names)
     result = Differences({}, {}, {})
     for metric in wanted:
-        pair = Pair(metric, head, base, drawn[0][metric.name], drawn[1][metric.name])
+        moved = [models[metric.name] for models in (*drawn, *left)]
+        pair = Pair(metric, head, base, *moved)
         lack = pair.lack(design.codes)
         if lack:
             result.lacking[metric.name] = lack
@@ -278,19 +279,21 @@ def _each(ready: Evaluate, counts: Iterator[IntArray]) -> dict[str, FloatArray]:
 
 def _replicates(
     scorers: tuple[Scorer, ...], design: _Design, wanted: Collection[str]
-) -> list[dict[str, FloatArray]]:
-    """Each scorer's metrics (resamples,) on the same draws, as they are compared."""
+) -> tuple[list[dict[str, FloatArray]], list[dict[str, FloatArray]]]:
+    """Each scorer's metrics, as they are compared: on the same draws, and without each block."""
     _keep_freed_memory()
     ready = [scorer.over(design.codes, wanted, compared=True) for scorer in scorers]
     chunk = max(1, CHUNK_SIZE // len(design.codes))
-    parts = [
-        [evaluate_counts(counts) for evaluate_counts in ready]
-        for counts in _draws(design.groups, design.resamples, design.seed, chunk)
-    ]
-    return [
-        {name: np.concatenate([part[i][name] for part in parts]) for name in wanted}
-        for i in range(len(scorers))
-    ]
+
+    def on(all_counts: Iterator[IntArray]) -> list[dict[str, FloatArray]]:
+        parts = [[evaluate(counts) for evaluate in ready] for counts in all_counts]
+        return [
+            {name: np.concatenate([part[i][name] for part in parts]) for name in wanted}
+            for i in range(len(scorers))
+        ]
+
+    drawn = on(_draws(design.groups, design.resamples, design.seed, chunk))
+    return drawn, on(_left_out(design.groups, chunk))
 
 
 def _keep_freed_memory() -> None:

@@ -14,7 +14,7 @@ from scipy.stats import false_discovery_control
 from perennial.evaluation.blocks import Blocks, effective_blocks
 from perennial.evaluation.bootstrap import estimate_difference
 from perennial.evaluation.delong import area_difference
-from perennial.evaluation.difference import Contrast, contrast, crossed, merged
+from perennial.evaluation.difference import Contrast, carrying, contrast, crossed, merged
 from perennial.evaluation.metrics.binary import BinaryScores
 from perennial.evaluation.metrics.columns import SampleError, block_codes
 from perennial.evaluation.metrics.definition import Metric, Scorer, defined_values
@@ -221,7 +221,8 @@ def mean_difference(losses: Array, blocks: Blocks, *, confidence: float = 0.95) 
         count = effective_blocks(codes)
         totals = np.bincount(codes, losses - mean)
         error = float(np.sqrt(count / (count - 1) * (totals @ totals))) / len(losses)
-        ways.append(contrast(mean, error, count, confidence=confidence))
+        weight = carrying(totals)
+        ways.append(contrast(mean, error, count, confidence=confidence, weight=weight))
     return crossed(ways, confidence=confidence)
 
 
