@@ -18,6 +18,7 @@ from perennial.evaluation.difference import Contrast, carrying, contrast, crosse
 from perennial.evaluation.metrics.binary import BinaryScores
 from perennial.evaluation.metrics.columns import SampleError, block_codes
 from perennial.evaluation.metrics.definition import Metric, Scorer, defined_values
+from perennial.evaluation.metrics.sums import block_sums
 from perennial.evaluation.scoring import default_primary, primary_metric
 from perennial.evaluation.slices import Slice, slices
 from perennial.review.paired.answers import Answers
@@ -219,7 +220,7 @@ def mean_difference(losses: Array, blocks: Blocks, *, confidence: float = 0.95) 
     for way in blocks.ways:
         codes = block_codes(way, len(losses))
         count = effective_blocks(codes)
-        totals = np.bincount(codes, losses - mean)
+        totals = block_sums(codes, losses - mean)
         error = float(np.sqrt(count / (count - 1) * (totals @ totals))) / len(losses)
         weight = carrying(totals)
         ways.append(contrast(mean, error, count, confidence=confidence, weight=weight))
