@@ -125,8 +125,18 @@ class _Judged:
             ends = interval(definition, definition.scale, value, support, confidence)
         if ends is None:
             return Figure(value, why_not=f"no interval: {self._why_not(definition.name)}")
-        doubt = warning(support, definition.scale)
+        doubt = warning(support, definition.scale) or self._unseen(definition, *ends)
         return Figure(value, *ends, support.error or None, warning=doubt)
+
+    def _unseen(self, definition: Definition[Any], low: float, high: float) -> str:
+        """A warning where rows that this sample lacks may move it by half of its interval."""
+        rise = definition.unseen(self.scorer)
+        if rise <= (high - low) / 2:
+            return ""
+        return (
+            f"answers of 0 or 1 would raise it by {rise:.2f} were up to three of them wrong: "
+            "the interval is not to be trusted"
+        )
 
     def _support(self, definition: Definition[Any], value: float) -> Support:
         codes, counting = self.design.codes, definition.counting(self.scorer)
