@@ -98,6 +98,14 @@ def test_a_ranking_without_a_discordant_pair_has_no_interval(name: str) -> None:
     assert one.why_not.startswith("no interval: no block of rows moves it")
 
 
+def test_a_calibration_without_any_residual_has_no_interval() -> None:
+    target = np.tile([True, False], 50)
+    scores = BinaryScores(target, target.astype(float), 0.5)
+    one = estimate(scores, None, resamples=100)["calibration_error"]
+    assert (one.value, one.low, one.high) == (0.0, None, None)
+    assert one.why_not.startswith("no interval: no block of rows moves it")
+
+
 def test_errors_that_are_all_alike_have_no_interval() -> None:
     truth = np.linspace(0, 1, 40)
     for name, one in estimate(RegressionScores(truth, truth + 0.1), None, resamples=100).items():

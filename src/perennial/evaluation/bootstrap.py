@@ -120,7 +120,8 @@ class _Judged:
         if definition.own_interval:
             reach = support.reach(confidence)
             low, high = definition.own_interval(self.scorer, self.design.codes, reach)
-            ends: tuple[float, float] | None = (min(low, value), max(high, value))
+            # Where no residual is left nothing tells how wide: flawless here is not flawless.
+            ends = (min(low, value), max(high, value)) if low < high else None
         else:
             ends = interval(definition, definition.scale, value, support, confidence)
         if ends is None:

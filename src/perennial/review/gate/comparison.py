@@ -265,7 +265,7 @@ def slices_weighed(slices: Sequence[SliceDifference], alpha: float, min_rows: in
     if len(known) < len(slices):
         others = "; ".join(f"{_name(item)}, {item.lack}" for item in slices if item not in known)
         return CouldNotTell(f"not compared: {others}", figures)
-    return Pass(f"none of {len(slices)} slices, after Holm", figures)
+    return Pass(f"none of {len(slices)} slices is worse, after Holm", figures)
 
 
 def _name(item: SliceDifference) -> str:
