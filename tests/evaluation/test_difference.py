@@ -12,7 +12,7 @@ from scipy.stats import t as student
 
 from perennial.evaluation.bootstrap import estimate_difference, resample_counts
 from perennial.evaluation.delong import area_difference
-from perennial.evaluation.difference import Contrast, contrast, crossed
+from perennial.evaluation.difference import Contrast, carrying, contrast, crossed
 from perennial.evaluation.metrics.binary import BinaryScores
 from perennial.evaluation.metrics.definition import LOSS, Definition, Draw, Scorer
 from perennial.evaluation.metrics.regression import RegressionScores, squared_error
@@ -90,10 +90,27 @@ def test_models_are_compared_on_the_scale_that_a_metric_names() -> None:
     drawn = [(counts * side.error_**2).mean(axis=1) for side in (head, base)]
     squares = (head.error_**2).mean() - (base.error_**2).mean()
     error = np.std(drawn[0] - drawn[1], ddof=1) * np.sqrt(200 / 199)
-    assert one.p_value == pytest.approx(2 * student(199).sf(squares / error))
+    leaving = 1 - np.eye(200)
+    left = [leaving @ side.error_**2 / 199 for side in (head, base)]
+    freedom = carrying(left[0] - left[1] - np.mean(left[0] - left[1])) - 1
+    assert one.weight == pytest.approx(freedom + 1)
+    assert one.p_value == pytest.approx(2 * student(freedom).sf(squares / error))
     assert one.value == pytest.approx(
         np.sqrt((head.error_**2).mean()) - np.sqrt((base.error_**2).mean())
     )
+
+
+@pytest.mark.parametrize("metric", ["log_loss", "brier", "recall", "average_precision"])
+def test_four_rows_answered_otherwise_are_four_however_many_there_are(metric: str) -> None:
+    """All four to one side come by chance in an eighth of cases: no difference at 5%."""
+    target = np.tile([True, False], 500)
+    chance = np.where(target, 0.8, 0.2)
+    worse = np.where(np.arange(1000) < 8, np.where(target, 0.1, 0.2), chance)
+    one = told(BinaryScores(target, chance, 0.5), BinaryScores(target, worse, 0.5), metric)
+    assert one.value != 0
+    assert one.weight == pytest.approx(12, rel=0.2)
+    assert one.low < 0 < one.high
+    assert one.p_value > 0.05
 
 
 def rooted(draw: Draw[RegressionScores]) -> Array:

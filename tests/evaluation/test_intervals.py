@@ -98,6 +98,14 @@ def test_a_ranking_without_a_discordant_pair_has_no_interval(name: str) -> None:
     assert one.why_not.startswith("no interval: no block of rows moves it")
 
 
+def test_a_calibration_without_any_residual_has_no_interval() -> None:
+    target = np.tile([True, False], 50)
+    scores = BinaryScores(target, target.astype(float), 0.5)
+    one = estimate(scores, None, resamples=100)["calibration_error"]
+    assert (one.value, one.low, one.high) == (0.0, None, None)
+    assert one.why_not.startswith("no interval: no block of rows moves it")
+
+
 def test_errors_that_are_all_alike_have_no_interval() -> None:
     truth = np.linspace(0, 1, 40)
     for name, one in estimate(RegressionScores(truth, truth + 0.1), None, resamples=100).items():
@@ -127,6 +135,25 @@ def test_few_rows_that_carry_the_loss_are_no_ground_for_trust() -> None:
     result = estimate(RegressionScores(np.zeros(1000), error), None, resamples=100)
     assert result["rmse"].warning
     assert not result["median_absolute_error"].warning
+
+
+def test_sure_answers_that_happen_to_be_right_are_no_ground_for_trust() -> None:
+    """A small forest answers 0 and 1, and one such answer in three hundred is wrong elsewhere."""
+    generator = np.random.default_rng(0)
+    sure = np.arange(300) < 60
+    target = np.where(sure, True, generator.random(300) < 0.6)
+    for answer, is_doubtful in ((1.0, True), (0.999, False)):
+        chance = np.where(sure, answer, 0.6)
+        scores = BinaryScores(target, chance, 0.5)
+        classes = MulticlassScores(target.astype(int), np.column_stack([1 - chance, chance]))
+        for one in (scores, classes):
+            figure = estimate(one, None, resamples=100, only=["log_loss"])["log_loss"]
+            assert ("answers of 0 or 1" in figure.warning) == is_doubtful
+    day = np.repeat(np.arange(30), 300)
+    target = generator.random(9000) < np.where(day % 2, 0.9, 0.2)
+    unsure = np.where(np.arange(9000) % 100, 0.6, target)
+    figure = estimate(BinaryScores(target, unsure, 0.5), day, resamples=100)["log_loss"]
+    assert figure.warning == ""
 
 
 def test_blocks_that_move_a_metric_by_normal_amounts_weigh_two_thirds_of_their_number() -> None:

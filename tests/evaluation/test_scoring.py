@@ -147,3 +147,22 @@ class TestBaselines:
         scorer = scorer_of("binary", target, answers, threshold)
         judged = judge(scorer, Sample(target, None), PARAMS)
         assert defined_values(scorer) == {name: item.value for name, item in judged.items()}
+
+
+def test_an_interval_is_no_surer_than_the_less_sure_of_two_crossed_ways() -> None:
+    """Every positive stands in one group of twelve, spread over thirty days."""
+    rng = np.random.default_rng(1)
+    day, group = rng.integers(0, 30, 1200), rng.integers(0, 12, 1200)
+    positive = (group == 0) & (rng.random(1200) < 0.5)
+    chance = np.clip(0.2 + 0.3 * positive + 0.2 * rng.normal(size=1200), 0, 1)
+    answers = np.column_stack([1 - chance, chance])
+    scorer = scorer_of("binary", positive.astype(int), answers, 0.3)
+    by_day, by_group = (Sample(positive.astype(int), codes) for codes in (day, group))
+    both = judge(scorer, Sample(positive.astype(int), day, group), PARAMS)
+    alone = [judge(scorer, sample, PARAMS) for sample in (by_day, by_group)]
+    assert alone[0]["roc_auc"].low is not None
+    assert both["roc_auc"].low is None
+    assert both["roc_auc"].why_not == alone[1]["roc_auc"].why_not != ""
+    recall = both["recall"]
+    assert recall.warning
+    assert (recall.low, recall.high) == (alone[1]["recall"].low, alone[1]["recall"].high)

@@ -411,6 +411,8 @@ class TestStage:
         done = project.stage("evaluate", check=True)
         remark = "roc_auc: worse than one constant answer to every row, which has 0.5000"
         assert f"evaluate: validation: {remark}\n" in done.stdout
+        assert "evaluate: validation: f1: worse than one constant answer" in done.stdout
+        assert "recall: worse" not in done.stdout  # calling every row positive is bound to win
 
     def test_it_imports_neither_scikit_learn_nor_dvc(self, project: Project) -> None:
         code = (

@@ -214,7 +214,7 @@ def _slices(slices: list[dict[str, Any]], detail: list[dict[str, Any]], confiden
         for part in slices
     ]
     warned = any("warning" in part for part in slices)
-    note = "\n\\* It rests on few rows or blocks, and is not to be trusted.\n" if warned else ""
+    note = "\n\\* Its interval is not to be trusted.\n" if warned else ""
     return f"## Slices\n\n{_table(head, rows)}\n{_weak(slices, detail)}\n{note}"
 
 

@@ -120,13 +120,24 @@ class _Judged:
         if definition.own_interval:
             reach = support.reach(confidence)
             low, high = definition.own_interval(self.scorer, self.design.codes, reach)
-            ends: tuple[float, float] | None = (min(low, value), max(high, value))
+            # Where no residual is left nothing tells how wide: flawless here is not flawless.
+            ends = (min(low, value), max(high, value)) if low < high else None
         else:
             ends = interval(definition, definition.scale, value, support, confidence)
         if ends is None:
             return Figure(value, why_not=f"no interval: {self._why_not(definition.name)}")
-        doubt = warning(support, definition.scale)
+        doubt = warning(support, definition.scale) or self._unseen(definition, *ends)
         return Figure(value, *ends, support.error or None, warning=doubt)
+
+    def _unseen(self, definition: Definition[Any], low: float, high: float) -> str:
+        """A warning where rows that this sample lacks may move it by half of its interval."""
+        rise = definition.unseen(self.scorer)
+        if rise <= (high - low) / 2:
+            return ""
+        return (
+            f"answers of 0 or 1 would raise it by {rise:.2f} were up to three of them wrong: "
+            "the interval is not to be trusted"
+        )
 
     def _support(self, definition: Definition[Any], value: float) -> Support:
         codes, counting = self.design.codes, definition.counting(self.scorer)
@@ -188,10 +199,11 @@ def estimate_difference(
     design = _design(head.rows, blocks, resamples, confidence, seed)
     wanted = select(head.definitions, only)
     names = [metric.name for metric in wanted]
-    drawn = _replicates((head, base), design, names)
+    drawn, left = _replicates((head, base), design, names)
     result = Differences({}, {}, {})
     for metric in wanted:
-        pair = Pair(metric, head, base, drawn[0][metric.name], drawn[1][metric.name])
+        moved = [models[metric.name] for models in (*drawn, *left)]
+        pair = Pair(metric, head, base, *moved)
         lack = pair.lack(design.codes)
         if lack:
             result.lacking[metric.name] = lack
@@ -278,19 +290,21 @@ def _each(ready: Evaluate, counts: Iterator[IntArray]) -> dict[str, FloatArray]:
 
 def _replicates(
     scorers: tuple[Scorer, ...], design: _Design, wanted: Collection[str]
-) -> list[dict[str, FloatArray]]:
-    """Each scorer's metrics (resamples,) on the same draws, as they are compared."""
+) -> tuple[list[dict[str, FloatArray]], list[dict[str, FloatArray]]]:
+    """Each scorer's metrics, as they are compared: on the same draws, and without each block."""
     _keep_freed_memory()
     ready = [scorer.over(design.codes, wanted, compared=True) for scorer in scorers]
     chunk = max(1, CHUNK_SIZE // len(design.codes))
-    parts = [
-        [evaluate_counts(counts) for evaluate_counts in ready]
-        for counts in _draws(design.groups, design.resamples, design.seed, chunk)
-    ]
-    return [
-        {name: np.concatenate([part[i][name] for part in parts]) for name in wanted}
-        for i in range(len(scorers))
-    ]
+
+    def on(all_counts: Iterator[IntArray]) -> list[dict[str, FloatArray]]:
+        parts = [[evaluate(counts) for evaluate in ready] for counts in all_counts]
+        return [
+            {name: np.concatenate([part[i][name] for part in parts]) for name in wanted}
+            for i in range(len(scorers))
+        ]
+
+    drawn = on(_draws(design.groups, design.resamples, design.seed, chunk))
+    return drawn, on(_left_out(design.groups, chunk))
 
 
 def _keep_freed_memory() -> None:

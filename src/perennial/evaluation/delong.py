@@ -29,7 +29,7 @@ from perennial.evaluation.metrics.columns import (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AreaDifference(Contrast):
     """Two ROC areas on the same rows, and how sure their difference is."""
 

@@ -2,7 +2,9 @@
 
 Interval and p-value are two readings of one statement, difference ± t(blocks - 1) * error, so that
 they cannot contradict each other. The error comes from the paired block bootstrap, or from DeLong
-by blocks for a ROC area; the blocks are counted by the evidence that they carry, see `blocks`.
+by blocks for a ROC area; the blocks are counted by the evidence that they carry, see `blocks`, and
+for all but the area by what moves the difference, see `intervals`: where four rows in 200 are
+answered otherwise, these four decide.
 
 An exchange test of the two models' answers (Good 2005) stood beside it. It tests another
 hypothesis, that the two models answer alike in distribution: two models of equal precision, median
@@ -16,13 +18,14 @@ Why so: docs/decisions.md#d28
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from perennial.evaluation.blocks import combined, effective_blocks
+from perennial.evaluation.intervals import participation
 from perennial.evaluation.metrics.columns import FloatArray, IntArray
 from perennial.evaluation.metrics.definition import Definition, Metric, Scorer, evaluate
 
@@ -52,7 +55,10 @@ class Contrast:
     p_value: float
     """Two-sided. It is at most 1 - confidence where the interval leaves 0 out, and only there."""
     blocks: float
-    """Effective blocks of the rows that count; Student's t has one degree of freedom less."""
+    """Effective blocks of the rows that count."""
+    weight: float = np.inf
+    """Effective blocks by what moves the difference; infinite where unknown. Student's t has one
+    degree of freedom less than the fewer of the two."""
 
     def scaled(self, value: float) -> Contrast:
         """The contrast of a difference of roots, this one being of squares; p stays as it is.
@@ -64,22 +70,30 @@ class Contrast:
         if by <= 0:
             reach = float(np.sqrt(max(abs(self.low), abs(self.high))))
             error = reach / 2 if self.standard_error else 0.0
-            return Contrast(value, value - reach, value + reach, error, 1.0, self.blocks)
+            return replace(
+                self, value=value, low=value - reach, high=value + reach, standard_error=error,
+                p_value=1.0,
+            )  # fmt: skip
         low, high = (
             float(np.copysign(min(by * abs(end), np.sqrt(abs(end))), end))
             for end in (self.low, self.high)
         )
-        return Contrast(value, low, high, by * self.standard_error, self.p_value, self.blocks)
+        error = by * self.standard_error
+        return replace(self, value=value, low=low, high=high, standard_error=error)
 
     def turned(self) -> Contrast:
         """The same contrast seen from the other model."""
-        return Contrast(
-            -self.value, -self.high, -self.low, self.standard_error, self.p_value, self.blocks
-        )
+        return replace(self, value=-self.value, low=-self.high, high=-self.low)
 
 
 def contrast(
-    value: float, error: float, blocks: float, *, confidence: float, widest: float = np.inf
+    value: float,
+    error: float,
+    blocks: float,
+    *,
+    confidence: float,
+    widest: float = np.inf,
+    weight: float = np.inf,
 ) -> Contrast:
     """What a difference, its standard error and its effective blocks say; `widest` bounds it.
 
@@ -94,24 +108,33 @@ def contrast(
     >>> round(one.low, 4), round(one.high, 4), round(one.p_value, 4)
     (0.0036, 0.0364, 0.0183)
     """
-    freedom, tail = blocks - 1, (1 - confidence) / 2
+    freedom, tail = min(blocks, weight) - 1, (1 - confidence) / 2
     if error == 0 and value == 0:
         unseen = 1 - float(tail ** (1 / blocks))
         reach = widest * unseen if np.isfinite(widest) else 0.0
-        return Contrast(0.0, 0.0 - reach, reach, 0.0, 1.0, blocks)
+        return Contrast(0.0, 0.0 - reach, reach, 0.0, 1.0, blocks, weight)
     error = error or abs(value) / student(freedom, 1 - 2.0 ** -min(blocks, LEAST_CHANCE))
     p_value = float(2 * stdtr(freedom, -abs(value) / error))
     reach = student(freedom, 1 - tail) * error
-    return Contrast(
-        value, max(-widest, value - reach), min(widest, value + reach), error, p_value, blocks
-    )
+    low, high = max(-widest, value - reach), min(widest, value + reach)
+    return Contrast(value, low, high, error, p_value, blocks, weight)
+
+
+def carrying(moved: FloatArray) -> float:
+    """How many blocks carry a difference: 3 (sum u²)² / sum u⁴ of what it moves by without each.
+
+    Blocks that move it by normal amounts make their own number, and so cost no power.
+    """
+    return 1.5 * participation(moved)
 
 
 def crossed(ways: Sequence[Contrast], *, confidence: float, widest: float = np.inf) -> Contrast:
     """One contrast from those by each of `Blocks.ways`."""
     error = combined(tuple(way.standard_error for way in ways))
-    blocks = min(way.blocks for way in ways)
-    return contrast(ways[0].value, error, blocks, confidence=confidence, widest=widest)
+    blocks, weight = min(way.blocks for way in ways), min(way.weight for way in ways)
+    return contrast(
+        ways[0].value, error, blocks, confidence=confidence, widest=widest, weight=weight
+    )
 
 
 def student(freedom: float, probability: float) -> float:
@@ -139,13 +162,15 @@ def _compared(metric: Definition[Any], scorer: Scorer) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """One metric of two models, as it is and on the same resamples."""
+    """One metric of two models, as it is, on the same resamples, and without each block."""
 
     metric: Definition[Any]
     head: Scorer
     base: Scorer
     drawn_head: FloatArray
     drawn_base: FloatArray
+    left_head: FloatArray
+    left_base: FloatArray
 
     def lack(self, codes: IntArray) -> str:
         """Why a difference cannot be estimated; empty if it can."""
@@ -171,18 +196,19 @@ class Pair:
     def contrast(self, codes: IntArray, confidence: float) -> Contrast:
         """How much higher the head scores."""
         head, base = self._values()
-        drawn = self.drawn_head - self.drawn_base
+        drawn, left = self.drawn_head - self.drawn_base, self.left_head - self.left_base
         if self.metric.compared is None:
-            return self._weighed(head - base, drawn, codes, confidence)
+            return self._weighed(head - base, drawn, left, codes, confidence)
         one, other = (_compared(self.metric, scorer) for scorer in (self.head, self.base))
-        compared = self._weighed(one - other, drawn, codes, confidence)
+        compared = self._weighed(one - other, drawn, left, codes, confidence)
         return compared.scaled(head - base)
 
     def nearer(self, codes: IntArray, confidence: float) -> Contrast:
         """|base| - |head|."""
         head, base = self._values()
         drawn = np.abs(self.drawn_base) - np.abs(self.drawn_head)
-        return self._weighed(abs(base) - abs(head), drawn, codes, confidence)
+        left = np.abs(self.left_base) - np.abs(self.left_head)
+        return self._weighed(abs(base) - abs(head), drawn, left, codes, confidence)
 
     def _hidden(self) -> float:
         """The variance that no resample shows; none where both are judged on the same rows."""
@@ -196,7 +222,7 @@ class Pair:
         return head, base
 
     def _weighed(
-        self, value: float, drawn: FloatArray, codes: IntArray, confidence: float
+        self, value: float, drawn: FloatArray, left: FloatArray, codes: IntArray, confidence: float
     ) -> Contrast:
         blocks = self.blocks(codes)
         few_blocks = np.sqrt(blocks / (blocks - 1))
@@ -208,6 +234,7 @@ class Pair:
             blocks,
             confidence=confidence,
             widest=self.metric.high - self.metric.low,
+            weight=np.inf if np.isnan(left).any() else carrying(left - left.mean()),
         )
 
 

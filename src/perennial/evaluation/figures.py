@@ -100,7 +100,7 @@ def _remark(metric: Definition[Any], value: float | None, constant: float | None
 
     It may call every row positive, which is the best recall there is.
     """
-    is_judged = metric.average or metric.scale in {"area", "unexplained"}
+    is_judged = metric.average or metric.scale in {"area", "index", "loss", "unexplained"}
     if value is None or constant is None or not is_judged or metric.direction == "zero":
         return {}
     lead = value - constant if metric.direction == "up" else constant - value

@@ -106,11 +106,16 @@ def judge(
 
 def _widened(metric: Metric, figure: Figure, others: list[Figure]) -> Figure:
     """An interval as wide as two crossed ways of dependence ask for."""
-    errors = [one.standard_error for one in (figure, *others)]
     if not others or figure.value is None or figure.low is None or figure.high is None:
         return figure
+    second, doubt = others[0], figure.warning or others[0].warning
+    if second.low is None or second.high is None:
+        return Figure(figure.value, why_not=second.why_not)
+    errors = [one.standard_error for one in (figure, *others)]
     if None in errors or not errors[0]:
-        return figure
+        # A share at its edge has no error to combine: the wider interval, then.
+        low, high = min(figure.low, second.low), max(figure.high, second.high)
+        return replace(figure, low=low, high=high, warning=doubt)
     error = combined(tuple(float(one) for one in errors if one is not None))
     by = error / errors[0]
     low, high = (figure.value + by * (end - figure.value) for end in (figure.low, figure.high))
@@ -119,7 +124,7 @@ def _widened(metric: Metric, figure: Figure, others: list[Figure]) -> Figure:
         low=max(metric.low, low),
         high=min(metric.high, high),
         standard_error=error,
-        warning=figure.warning or others[0].warning,
+        warning=doubt,
     )
 
 

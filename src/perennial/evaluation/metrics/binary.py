@@ -120,6 +120,21 @@ def surprise(scores: BinaryScores) -> FloatArray:
     return -np.log(clipped(given))
 
 
+def unseen_surprise(scores: BinaryScores) -> float:
+    """What sure answers may cost that happen to be right here: see `cost_of_sure`."""
+    return cost_of_sure(np.minimum(scores.probability, 1 - scores.probability))
+
+
+def cost_of_sure(least: FloatArray) -> float:
+    """What a log loss rises by if three of the rows (rows,) that rule a class out were wrong.
+
+    Of what no row in n has shown there may be 3 / n (the rule of three: Hanley and Lippman-Hand
+    1983, JAMA 249); `least` is each row's least probability.
+    """
+    sure = int(np.count_nonzero(least <= np.finfo(np.float64).eps))
+    return min(sure, 3) / len(least) * -float(np.log(np.finfo(np.float64).eps))
+
+
 def squared_distance(scores: BinaryScores) -> FloatArray:
     """The squared difference of probability and truth (Brier 1950, Monthly Weather Review 78)."""
     return np.asarray((scores.target - scores.probability) ** 2)
@@ -303,6 +318,7 @@ METRICS: tuple[Definition[BinaryScores], ...] = registered(
         *LOSS,
         values=Average("log_loss", surprise),
         scale="loss",
+        unseen=unseen_surprise,
     ),
     Definition(
         "brier",

@@ -78,7 +78,7 @@ def any_row(scorer: Scorer) -> str:
 
 
 def nothing(scorer: Scorer) -> float:
-    """Resamples show all that there is."""
+    """The sample shows all that there is."""
     return 0.0
 
 
@@ -100,6 +100,8 @@ class Definition(Metric, Generic[S]):
     nearer to a normal one: its square, where it is the root of what may lie below 0."""
     hidden: Callable[[S], float] = nothing
     """The variance that resamples of this sample cannot show, for what they have in common."""
+    unseen: Callable[[S], float] = nothing
+    """What rows may move it by that may be in other samples, though this one has none of them."""
     needs: Callable[[S], str] = any_row
     """What the metric needs, and what the sample has instead."""
     hint: str = LARGER_SAMPLE

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from perennial.evaluation.metrics.binary import clipped
+from perennial.evaluation.metrics.binary import clipped, cost_of_sure
 from perennial.evaluation.metrics.columns import (
     FloatArray,
     IntArray,
@@ -116,6 +116,11 @@ def f1_macro(draw: Draw[MulticlassScores]) -> FloatArray:
 def surprise(scores: MulticlassScores) -> FloatArray:
     """-log of the probability of the true class, in nats: the log loss of each row."""
     return -np.log(clipped(scores.probability[np.arange(scores.rows), scores.target]))
+
+
+def unseen_surprise(scores: MulticlassScores) -> float:
+    """What sure answers may cost that happen to be right here."""
+    return cost_of_sure(scores.probability.min(axis=1))
 
 
 def roc_auc(draw: Draw[MulticlassScores]) -> FloatArray:
@@ -254,6 +259,7 @@ METRICS: tuple[Definition[MulticlassScores], ...] = registered(
         *LOSS,
         values=Average("log_loss", surprise),
         scale="loss",
+        unseen=unseen_surprise,
         hint=HINT,
         is_primary=True,
     ),

@@ -123,6 +123,8 @@ class Gain:
     rare: float = RARE_BLOCKS
     """The least share of the blocks that a loss of the margin is taken to sit in."""
     unit: str = "blocks"
+    weight: float = np.inf
+    """Effective blocks by what moves the gain."""
 
     @property
     def blocks(self) -> float:
@@ -130,8 +132,13 @@ class Gain:
         return self.freedom + 1
 
     def bound(self, level: float, margin: float = 0.0) -> float:
-        """The value that the true gain is above, with a chance of error of `level`."""
-        return self.value - student(self.freedom, 1 - level) * self.error_at(margin)
+        """The value that the true gain is above, with a chance of error of `level`.
+
+        What few blocks show of a gain has few degrees of freedom; a loss of the margin may sit in
+        any, and its error is known.
+        """
+        freedom = self.freedom if margin else min(self.freedom, self.weight - 1)
+        return self.value - student(freedom, 1 - level) * self.error_at(margin)
 
     def error_at(self, margin: float) -> float:
         """The standard error if the head is worse by the margin.
@@ -178,7 +185,8 @@ def gain_of(evidence: Evidence, margin: float, rare: float | None) -> Gain | Non
     if is_of_rows and (primary.low, primary.high) == (0.0, 1.0):
         # A row can lose so much at most, so that the margin needs at least this share of them.
         share = max(share, margin / reach)
-    return Gain(gain.value, gain.standard_error, gain.blocks - 1, min(share, 1.0), evidence.unit)
+    freedom, share = gain.blocks - 1, min(share, 1.0)
+    return Gain(gain.value, gain.standard_error, freedom, share, evidence.unit, gain.weight)
 
 
 def weighed(gain: Gain, name: str, margin: float, *, level: float, alpha: float) -> Explained:
@@ -257,7 +265,7 @@ def slices_weighed(slices: Sequence[SliceDifference], alpha: float, min_rows: in
     if len(known) < len(slices):
         others = "; ".join(f"{_name(item)}, {item.lack}" for item in slices if item not in known)
         return CouldNotTell(f"not compared: {others}", figures)
-    return Pass(f"none of {len(slices)} slices, after Holm", figures)
+    return Pass(f"none of {len(slices)} slices is worse, after Holm", figures)
 
 
 def _name(item: SliceDifference) -> str:

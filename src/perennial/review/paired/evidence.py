@@ -14,10 +14,11 @@ from scipy.stats import false_discovery_control
 from perennial.evaluation.blocks import Blocks, effective_blocks
 from perennial.evaluation.bootstrap import estimate_difference
 from perennial.evaluation.delong import area_difference
-from perennial.evaluation.difference import Contrast, contrast, crossed, merged
+from perennial.evaluation.difference import Contrast, carrying, contrast, crossed, merged
 from perennial.evaluation.metrics.binary import BinaryScores
 from perennial.evaluation.metrics.columns import SampleError, block_codes
 from perennial.evaluation.metrics.definition import Metric, Scorer, defined_values
+from perennial.evaluation.metrics.sums import block_sums
 from perennial.evaluation.scoring import default_primary, primary_metric
 from perennial.evaluation.slices import Slice, slices
 from perennial.review.paired.answers import Answers
@@ -219,9 +220,10 @@ def mean_difference(losses: Array, blocks: Blocks, *, confidence: float = 0.95) 
     for way in blocks.ways:
         codes = block_codes(way, len(losses))
         count = effective_blocks(codes)
-        totals = np.bincount(codes, losses - mean)
+        totals = block_sums(codes, losses - mean)
         error = float(np.sqrt(count / (count - 1) * (totals @ totals))) / len(losses)
-        ways.append(contrast(mean, error, count, confidence=confidence))
+        weight = carrying(totals)
+        ways.append(contrast(mean, error, count, confidence=confidence, weight=weight))
     return crossed(ways, confidence=confidence)
 
 
