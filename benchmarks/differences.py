@@ -330,7 +330,8 @@ def power(sets: int) -> Iterator[Figure]:
         pair = two_binary(rng, np.arange(800), 0.2, 0.0, (1.23, 1.0))
         for name, one in told(*pair, Blocks(), ["roc_auc", "log_loss"]).items():
             better[name] = better.get(name, 0) + (one.p_value <= 0.05)
-    for name, bar in (("roc_auc", 0.60), ("log_loss", 0.60)):
+    # What the exchange test reached on the same data, which stood here before.
+    for name, bar in (("roc_auc", 0.740), ("log_loss", 0.778)):
         yield at_least("800 rows, a better model", f"{name} called different",
                        better[name], sets, bar)  # fmt: skip
 
