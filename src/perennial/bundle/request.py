@@ -84,6 +84,7 @@ class RequestRules:
         try:
             table = tables.read(rows)
             self._check_names(table.names)
+            self._check_index(table.aside)
             given = set(table.names)
             absent = [None] * table.rows
             columns = {
@@ -135,6 +136,13 @@ class RequestRules:
                 near = get_close_matches(str(name), self._known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 raise RequestError(f"no column {name!r}{hint}")
+
+    def _check_index(self, names: Iterable[Any]) -> None:
+        for name in names:
+            if name in self.types:
+                raise RequestError(
+                    f"{name} is the frame's index, and no column: take reset_index()"
+                )
 
     def _check_missing(self, columns: Columns) -> None:
         for name in self._required:
