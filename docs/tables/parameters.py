@@ -27,7 +27,11 @@ DOCS = Path("docs")
 
 
 class Params(BuildParams):
-    """The parameters of the pipeline, and of the reviews of its results: `params.yaml`."""
+    """The parameters of the pipeline, and of the reviews of its results: `params.yaml`.
+
+    No stage reads `compare` and `gate`: what is wrong in them stops the commands that do, and
+    `perennial verify --quick` lists it.
+    """
 
     compare: Compare = Compare()
     """How two revisions are compared."""

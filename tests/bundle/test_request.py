@@ -182,6 +182,16 @@ class TestNormalForm:
         assert other.allowed == ", ".join(column.labels)
 
 
+def test_a_feature_in_the_index_is_no_missing_one() -> None:
+    frame = pd.DataFrame({"x": ["a", "b"], "y": [1, 2]})
+    rules = normal(type="category")
+    with pytest.raises(RequestError, match=r"x is the frame's index, and no column: take reset_i"):
+        rules.read(frame[["x"]].set_index("x"))
+    kept = frame[["x"]].set_index("x", drop=False)
+    assert rules.read(kept)["x"].tolist() == ["a", "b"]
+    assert rules.read(frame.set_index("y"))["x"].tolist() == ["a", "b"]
+
+
 #: What people send where something else is wanted.
 HOSTILE: list[Any] = [
     *(None, math.nan, pd.NA, pd.NaT, np.float32("nan"), np.timedelta64("NaT"), Decimal("NaN")),

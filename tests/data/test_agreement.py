@@ -96,6 +96,34 @@ def test_periods_and_splits_need_a_column_of_their_role(
     assert all(f".{key}: " in fault for key, fault in zip(keys, faults, strict=True))
 
 
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        (
+            "side",
+            "side is no column of the contract; declare side: {type: category, ",
+        ),
+        ("ticket", "ticket is the feature, and no model may see who tests it"),
+        ("survived", "survived is the target, and no model may see who tests it"),
+        ("age", "age is of type number, and no text"),
+    ],
+)
+def test_a_split_needs_a_column_that_can_say_who_tests(
+    name: str, what: str, tmp_path: Path
+) -> None:
+    contract = PASSENGERS.replace("TARGET", BINARY) + "  age: {type: number, role: ignored}\n"
+    params = "collect: {period: all}\nprepare:\n  split: {method: column, name: NAME}\n"
+    _, fault, _ = refusal(tmp_path, params.replace("NAME", name), contract)
+    assert f"params.yaml, line 3: prepare.split.name: {what}" in fault
+    assert refusal(tmp_path, params.replace("NAME", "cabin"), contract) == []
+
+
+def test_settings_for_a_column_need_the_column(tmp_path: Path) -> None:
+    params = SOUND.replace("all}", "all, csv: {columns: {fair: {}, fare: {}}}}")
+    _, fault, _ = refusal(tmp_path, params, PASSENGERS.replace("TARGET", BINARY))
+    assert "line 1: collect.csv.columns.fair: no column of the contract; remove it" in fault
+
+
 @pytest.mark.parametrize("name", ["titanic", "late-titanic", "titanic_2", "titanic2"])
 def test_what_fits_is_not_refused(name: str, tmp_path: Path) -> None:
     params = SOUND + f"export: {{name: {name}}}\nevaluate: {{slices: [fare], primary: brier}}\n"

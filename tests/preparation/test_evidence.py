@@ -75,6 +75,8 @@ def test_a_class_of_few_training_rows_is_named_with_what_to_do() -> None:
     (sentence,) = said(KINDS, test, train=side([*"ab" * 20, "c"]))
     assert sentence.startswith("class y=c has 1 row in train: collect more of them, merge it")
     assert said(KINDS, test, train=side([*"ab" * 20, *"ccccc"])) == []
+    (sentence,) = said(FLAG, side([True, False] * 20), train=side([*[False] * 20, True]))
+    assert sentence == "class y=True has 1 row in train: collect more of them"
 
 
 def test_one_day_has_no_interval_and_few_are_not_to_be_trusted() -> None:

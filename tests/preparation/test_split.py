@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from perennial.data.contract import Contract
 from perennial.params.prepare import ColumnSplit, ShareSplit, Split, TimeSplit
-from perennial.preparation.split import Sides, check_column, positions, split
+from perennial.preparation.split import Sides, positions, split
 from perennial.runtime.errors import PerennialError
 
 BINARY: dict[str, Any] = {"type": "boolean"}
@@ -348,21 +348,6 @@ class TestColumn:
         assert "it does not in 4 rows" in message
         for part in ("'dev': 2", "'Test': 1", "missing: 1"):
             assert part in message
-
-    @pytest.mark.parametrize(
-        ("column", "name", "message"),
-        [
-            ({}, "sides", "no column sides"),
-            ({"role": "feature"}, "side", "column side is the feature, and no model may see"),
-            ({"type": "number"}, "side", "column side is of type number, and has to hold texts"),
-        ],
-    )
-    def test_a_column_that_cannot_split_is_refused(
-        self, column: dict[str, Any], name: str, message: str
-    ) -> None:
-        with pytest.raises(PerennialError, match=message):
-            check_column(by_column(**column), name)
-        check_column(by_column(), "side")
 
 
 class TestStratified:

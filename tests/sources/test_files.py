@@ -43,6 +43,7 @@ def test_other_files_are_named_all_at_once(tmp_path: Path) -> None:
         assert f"- {name}" in str(refused.value)
     assert "b.CSV" not in str(refused.value)
     assert "save the sheet as CSV" in str(refused.value)
+    assert "move what is in folder/ up" in str(refused.value)
     assert str(tmp_path) in str(refused.value)
 
 

@@ -71,6 +71,7 @@ class RequestRules:
             for name, rule in rules.items()
             if rule.get("categories") is not None
         }
+        self._listed = {name: frozenset([*texts, None]) for name, texts in self._lists.items()}
         # Bundles from before this take texts as they come.
         is_normal = manifest["requests"].get("normal_form", False)
         self._spellings: dict[str, Callable[[str], str]] = {
@@ -84,6 +85,7 @@ class RequestRules:
         try:
             table = tables.read(rows)
             self._check_names(table.names)
+            self._check_index(table.aside)
             given = set(table.names)
             absent = [None] * table.rows
             columns = {
@@ -113,11 +115,11 @@ class RequestRules:
             ends = zip(("from", "to"), self._ranges[name], strict=True)
             allowed = [f"{word} {end}" for word, end in ends if end is not None]
             yield name, is_outside, " ".join(allowed)
-        for name, categories in self._lists.items():
-            values, listed = columns[name], frozenset([*categories, None])
+        for name, listed in self._listed.items():
+            values = columns[name]
             if not listed.issuperset(values):
                 is_unlisted = np.array([value not in listed for value in values])
-                yield name, is_unlisted, _few(categories)
+                yield name, is_unlisted, _few(self._lists[name])
 
     def _out_of_range(self, columns: Columns) -> Iterator[tuple[str, Array]]:
         if self._numbers:
@@ -135,6 +137,13 @@ class RequestRules:
                 near = get_close_matches(str(name), self._known, n=1)
                 hint = f"; did you mean {near[0]}?" if near else ""
                 raise RequestError(f"no column {name!r}{hint}")
+
+    def _check_index(self, names: Iterable[Any]) -> None:
+        for name in names:
+            if name in self.types:
+                raise RequestError(
+                    f"{name} is the frame's index, and no column: take reset_index()"
+                )
 
     def _check_missing(self, columns: Columns) -> None:
         for name in self._required:

@@ -14,11 +14,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from perennial.data.contract import Contract
+from perennial.data.contract import Column, Contract
 from perennial.params import paths, yamlfile
 from perennial.params.build import OTHERS, BuildParams
 from perennial.params.export import Export
 from perennial.params.metrics import DIRECTIONS
+from perennial.params.prepare import ColumnSplit
 from perennial.params.train import MaxF1Threshold
 from perennial.runtime.errors import PerennialError, listed
 
@@ -77,6 +78,7 @@ def _unfit(document: Mapping[str, Any], contract: Mapping[str, Any]) -> list[Fau
     build = BuildParams.model_validate(sound)
     # Of a section that is wrong nothing is known but that.
     faults = [
+        *_csv(build, known),
         *_split(build, known),
         *_training(build, known),
         *_slices(build, known),
@@ -97,6 +99,27 @@ def _split(build: BuildParams, contract: Contract) -> Iterator[Fault]:
     elif method in {"time", "id", "group"} and contract.only(method) is None:
         what = f"{method} goes by the column of role {method}, and the contract has none; "
         yield "prepare.split.method", what + "choose another method, or give a column that role"
+    if isinstance(build.prepare.split, ColumnSplit):
+        name = build.prepare.split.name
+        problem = _no_split(contract.columns.get(name))
+        if problem:
+            hint = f"declare {name}: {{type: category, role: ignored}}, or name another"
+            yield "prepare.split.name", f"{name} {problem}; {hint}"
+
+
+def _no_split(column: Column | None) -> str:
+    if column is None:
+        return "is no column of the contract"
+    if column.role in {"feature", "target"}:
+        return f"is the {column.role}, and no model may see who tests it"
+    return "" if column.type in {"category", "text"} else f"is of type {column.type}, and no text"
+
+
+def _csv(build: BuildParams, contract: Contract) -> Iterator[Fault]:
+    for name in build.collect.csv.columns:
+        if name not in contract.columns:
+            hint = f"remove it, or name one of {', '.join(contract.columns)}"
+            yield f"collect.csv.columns.{name}", f"no column of the contract; {hint}"
 
 
 def _training(build: BuildParams, contract: Contract) -> Iterator[Fault]:

@@ -24,6 +24,8 @@ class Table:
     rows: int
     #: The values of a column that is there: a list, an array, or a pandas or Arrow column.
     column: Callable[[Any], Any]
+    #: Names that a frame's index has: of values that are in no column.
+    aside: Sequence[Any] = ()
 
 
 def read(rows: Any) -> Table:
@@ -47,7 +49,11 @@ def _from_records(rows: Any) -> Table:
 def _from_frame(frame: Any) -> Table:
     names = list(frame.columns)
     _refuse_twice(names)
-    return Table(names, len(frame), frame.__getitem__)
+    # Polars' frames have no index.
+    aside = [
+        name for name in getattr(getattr(frame, "index", None), "names", ()) if name not in names
+    ]
+    return Table(names, len(frame), frame.__getitem__, aside)
 
 
 def _from_arrow(rows: Any) -> Table:

@@ -90,6 +90,9 @@ class Spelling:
         self._labels = {normal_form(label.strip()): label for label in reversed(labels)}
         self._labels |= {label: label for label in labels}
 
+    def __contains__(self, text: object) -> bool:
+        return text in self._labels
+
     def __call__(self, text: str) -> str:
         """The spelling of a category; the text has no spaces around it."""
         normal = normal_form(text)

@@ -38,13 +38,14 @@ def weak_points(
 
 
 def _hard_to_learn(target: pd.Series, contract: Contract) -> Iterator[str]:
+    # Of two classes neither can be done without.
+    merge = ", merge it with another class, or take it out of the contract"
+    hint = f"collect more of them{merge if contract.task == 'multiclass' else ''}"
     for label in contract.classes:
         count = int((target == label).sum())
         if count < FEW_ROWS:
-            yield (
-                f"class {contract.target}={label} has {count} row{'s' * (count != 1)} in train: "
-                "collect more of them, merge it with another class, or take it out of the contract"
-            )
+            rows = f"{count} row{'s' * (count != 1)}"
+            yield f"class {contract.target}={label} has {rows} in train: {hint}"
 
 
 def _rare(side: str, target: pd.Series, contract: Contract) -> Iterator[str]:

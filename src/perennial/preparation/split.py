@@ -179,24 +179,6 @@ def _by_column(
     return (sides == "validation").to_numpy(), (sides == "test").to_numpy()
 
 
-def check_column(contract: Contract, name: str) -> None:
-    """Refuse a split column that is not there, is no text, or that the model would see."""
-    column = contract.columns.get(name)
-    if column is None:
-        problem = f"no column {name}"
-    elif column.role in {"feature", "target"}:
-        problem = f"column {name} is the {column.role}, and no model may see who tests it"
-    elif column.type not in {"category", "text"}:
-        problem = f"column {name} is of type {column.type}, and has to hold texts"
-    else:
-        return
-    raise PerennialError(
-        problem,
-        where=str(CONTRACT),
-        hint=f"{name}: {{type: category, role: ignored}}, or another prepare.split.name",
-    )
-
-
 #: How each method chooses the rows that validate and those that test; the rest train.
 METHODS: dict[str, Callable[[pd.DataFrame, pd.Series, Contract, Any], tuple[BoolArray, BoolArray]]]
 METHODS = {

@@ -60,10 +60,14 @@ def untracked(folder: Path = FOLDER) -> list[Path]:
 
 
 def _refuse_others(paths: list[Path], folder: Path) -> None:
-    names = [path.name for path in paths if path.name not in _BESIDE and path.suffix != ".dvc"]
-    if names:
+    others = [path for path in paths if path.name not in _BESIDE and path.suffix != ".dvc"]
+    if others:
+        remedies = [
+            f"move what is in {path.name}/ up" if path.is_dir() else formats.remedy(path.name)
+            for path in others
+        ]
         raise PerennialError(
-            f"files that are not rows:{listed(names)}",
+            f"files that are not rows:{listed(path.name for path in others)}",
             where=str(folder),
-            hint="; ".join(["remove them", *dict.fromkeys(map(formats.remedy, names))]),
+            hint="; ".join(["remove them", *dict.fromkeys(remedies)]),
         )

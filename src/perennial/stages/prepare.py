@@ -19,7 +19,7 @@ from perennial.preparation.leakage.checks import Result, refuse_findings, run_ch
 from perennial.preparation.leakage.definition import Sample
 from perennial.preparation.profile import label_rates, missing_shares, time_ranges
 from perennial.preparation.rules import BoolArray
-from perennial.preparation.split import check_column, split
+from perennial.preparation.split import split
 from perennial.preparation.validation import (
     Validation,
     limit_breaches,
@@ -51,8 +51,6 @@ def main() -> None:
     contract = read_contract()
     build = read_params()
     params = build.prepare
-    if isinstance(params.split, ColumnSplit):
-        check_column(contract, params.split.name)
     raw = read_raw(contract)
     validation = validate(raw.rows, contract)
     refuse_breaches(raw, validation, contract, params.max_reject_share)

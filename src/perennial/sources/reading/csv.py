@@ -22,7 +22,6 @@ from perennial.sources.reading.conform import Conformed, conform
 from perennial.sources.reading.encoding import decoded
 from perennial.sources.reading.names import check_names
 from perennial.sources.reading.origin import Origin, clipped
-from perennial.sources.reading.writing import check_columns
 
 _DELIMITERS = (",", ";", "\t", "|")
 # A single value, such as a long text, must fit into a block.
@@ -31,7 +30,6 @@ _BLOCK = 1 << 24
 
 def read(content: bytes, name: str, contract: Contract, dialect: Csv) -> Conformed:
     """Read a CSV file's content."""
-    check_columns(contract, dialect)
     text = decoded(
         content,
         name,

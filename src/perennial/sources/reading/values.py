@@ -8,6 +8,7 @@ Why so: docs/decisions.md#d84
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Callable
@@ -127,6 +128,8 @@ def _text_of(value: Any, how: Writing) -> str:
         text = "true" if value else "false"
     elif isinstance(value, int) or whole or type(value).__name__ == "UUID":
         text = str(int(value) if whole else value)
+    elif isinstance(value, float | Decimal) and str(value) in how.spelling:
+        text = str(value)
     else:
         raise Refused(TYPES["text"].meaning)
     return text
@@ -205,8 +208,10 @@ def _question(text: str, how: Writing, meaning: str) -> str:
     match = re.fullmatch(_WITH_UNIT, text)
     affix = (match[1] or match[2] or "").strip() if match else ""
     if affix.isprintable() and affix and not how.unit:
+        # YAML takes a bare % or @ for something else.
+        unit = json.dumps(affix, ensure_ascii=False)
         return (
-            f"{meaning} by itself; if all rows are in {affix}, write `unit: {affix}` at the column "
+            f"{meaning} by itself; if all rows are in {affix}, write `unit: {unit}` at the column "
             f"in {CONTRACT}"
         )
     return meaning

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from perennial.data.contract import CONTRACT, Column, Contract
+from perennial.data.contract import Column
 from perennial.model.types import Spelling
 from perennial.params.collect import Csv, Values
-from perennial.runtime.errors import PerennialError, listed
+from perennial.runtime.errors import PerennialError
 
 _TRUE = ("true", "1", "yes", "y", "t", "1.0")
 _FALSE = ("false", "0", "no", "n", "f", "0.0")
@@ -78,17 +78,6 @@ def writing_of(name: str, column: Column, dialect: Csv) -> Writing:
         unit="" if re.match(r"[\d.,+()-]", column.unit.strip()) else column.unit.strip(),
         spelling=Spelling(column.labels),
     )
-
-
-def check_columns(contract: Contract, dialect: Csv) -> None:
-    """Refuse settings for columns that the contract does not have."""
-    unknown = [name for name in dialect.columns if name not in contract.columns]
-    if unknown:
-        raise PerennialError(
-            f"collect.csv.columns names columns that {CONTRACT} does not have:{listed(unknown)}",
-            where="params.yaml",
-            hint=f"one of {', '.join(contract.columns)}",
-        )
 
 
 def _words(given: list[str] | None, usual: tuple[str, ...]) -> frozenset[str]:
