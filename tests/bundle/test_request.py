@@ -165,6 +165,34 @@ class TestNormalForm:
         assert columns["x"].tolist() == read
         assert rules.outside(columns) == []
 
+    @pytest.mark.parametrize("form", [list, np.array, pd.Series, pa.array])
+    @pytest.mark.parametrize(
+        ("categories", "given", "read"),
+        [
+            ([1, 2, 3], [3, 1], ["3", "1"]),
+            ([1, 2, 3], [3.0, 1.0], ["3", "1"]),
+            (None, [3, 10**17], ["3", "100000000000000000"]),
+            ([1.5, 2.0], [1.5, 2.0], ["1.5", "2.0"]),
+            ([True, False], [True, False], ["true", "false"]),
+        ],
+    )
+    def test_numbers_that_are_categories(
+        self, form: Any, categories: Any, given: list[Any], read: list[Any]
+    ) -> None:
+        rules = normal(type="category", categories=categories)
+        columns = rules.read({"x": form(given)})
+        assert columns["x"].tolist() == read
+        assert rules.outside(columns) == []
+
+    def test_a_gap_among_numbers_stays_one(self) -> None:
+        rules = normal(type="category", categories=[1, 2])
+        assert rules.read({"x": pd.Series([1, None])})["x"].tolist() == ["1", None]
+        assert rules.read([{"x": 2}, {"x": None}])["x"].tolist() == ["2", None]
+
+    def test_a_number_that_is_no_category_is_refused(self) -> None:
+        with pytest.raises(RequestError, match=r"row 1, x: 2\.5 is not a category"):
+            normal(type="category", categories=[1, 2]).read([{"x": 1}, {"x": 2.5}])
+
     def test_a_blank_is_missing_where_none_may_be(self) -> None:
         with pytest.raises(RequestError, match="row 0, x: missing, and it must not be"):
             normal(type="category", missing=0.0).read([{"x": " "}])

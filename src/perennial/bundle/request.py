@@ -5,7 +5,7 @@ Why so: docs/decisions.md#d82
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -89,7 +89,7 @@ class RequestRules:
             given = set(table.names)
             absent = [None] * table.rows
             columns = {
-                name: from_column(name, table.column(name) if name in given else absent, kind)
+                name: self._column(name, table.column(name) if name in given else absent, kind)
                 for name, kind in self.types.items()
             }
         except (TypeError, ValueError) as error:
@@ -100,6 +100,15 @@ class RequestRules:
         if table.rows and given.isdisjoint(self.types):
             raise RequestError(f"no column of the model is there: {_few(self.types)}")
         return columns
+
+    def _column(self, name: str, values: Any, kind: str) -> Array:
+        try:
+            return from_column(name, values, kind)
+        except (TypeError, ValueError):
+            if kind != "category" or name not in self._spellings:
+                raise
+            # As collect takes them from Parquet: 3 and true are the categories "3" and "true".
+            return from_column(name, _as_texts(values, self._lists.get(name, ())), kind)
 
     def outside(self, columns: Columns) -> list[Outside]:
         """Values that `prepare` would reject, by row and then by column."""
@@ -151,6 +160,23 @@ class RequestRules:
             if missing.any():
                 row = int(missing.argmax())
                 raise RequestError(f"row {row}, {name}: missing, and it must not be")
+
+
+def _as_texts(values: Any, listed: Collection[str]) -> list[Any]:
+    """Whole numbers and booleans as texts, and numbers that the contract lists."""
+    to_list = next((getattr(values, name) for name in _TO_LIST if hasattr(values, name)), None)
+    plain = list(values) if to_list is None else to_list()
+    return [text_of(value) if _is_category(value, listed) else value for value in plain]
+
+
+def _is_category(value: Any, listed: Collection[str]) -> bool:
+    if isinstance(value, float):
+        return value.is_integer() or text_of(value) in listed
+    return isinstance(value, bool | int)
+
+
+#: What gives the plain values of a column, in Arrow, and in numpy and pandas.
+_TO_LIST = ("to_pylist", "tolist")
 
 
 def _as_prepared(values: Array, spelling: Callable[[str], str]) -> Array:
