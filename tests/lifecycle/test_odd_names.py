@@ -50,6 +50,6 @@ def test_every_stage_takes_them(new_iris: Project, tmp_path: Path) -> None:
     assert "a.b" in reference["columns"]
     asked = parquet.read(project.root / "data/prepared/test.parquet")
     assert bundle.predict(asked).tolist() == scored["prediction_"].to_pylist()
-    assert bundle.manifest["requests"] == {"outside": "mark"}
+    assert bundle.manifest["requests"] == {"normal_form": True, "outside": "mark"}
     far = {**asked.to_pylist()[0], "distance, km": 11}
     assert list(bundle.respond([far])[0]["outside"]) == ["distance, km"]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import sklearn.metrics as oracle
-from hypothesis import assume, given, settings
+from hypothesis import assume, given, reject, settings
 from hypothesis import strategies as st
 
 from perennial.evaluation.metrics.binary import BinaryScores
@@ -105,7 +105,10 @@ def test_the_order_of_rows_does_not_matter(sample: Sample, random: Any) -> None:
     target, probability, weights = sample
     names = ["roc_auc", "average_precision", "log_loss", "brier", "calibration_error", "recall"]
     shuffled = np.array(random.sample(range(len(target)), len(target)))
-    ours = evaluate(BinaryScores(target, probability, 0.5), weights, only=names)
+    try:
+        ours = evaluate(BinaryScores(target, probability, 0.5), weights, only=names)
+    except MetricError:
+        reject()  # No two rows are of nearly one probability.
     theirs = evaluate(
         BinaryScores(target[shuffled], probability[shuffled], 0.5), weights[shuffled], only=names
     )
