@@ -67,9 +67,13 @@ def _own(model: CompiledModel, side: Side, decisions: list[Decision], folds: Arr
     scores = in_batches(model.scored, side.columns, len(folds))
     own = np.empty((3, *scores.shape))
     for fold, decision in enumerate(decisions):
-        answers, mine = decision.answers(scores), folds == fold
+        mine = folds == fold
+        # Without a calibration, folds differ in their thresholds alone.
+        if fold == 0 or decision.calibration != decisions[fold - 1].calibration:
+            answers = decision.answers(scores)
+            ranks = np.apply_along_axis(_ranks, 0, answers)
         own[0, mine] = answers[mine]
-        own[1, mine] = np.apply_along_axis(_ranks, 0, answers)[mine]
+        own[1, mine] = ranks[mine]
         own[2, mine] = np.eye(scores.shape[1])[decision.codes(answers[mine])]
     return own
 
