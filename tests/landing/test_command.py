@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import datetime
-import errno
 import functools
 import http.server
 import json
 import os
 import resource
 import signal
+import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -300,25 +299,17 @@ class TestInterrupted:
 
     @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
     def test_a_signal_ends_it_cleanly(self, project: Path, number: signal.Signals) -> None:
-        os.mkfifo("../pipe.csv")
-        process = self.start(project, "../pipe.csv")
-        # The command waits for data from the pipe, and gets none.
-        writer = self.opened_by_reader(Path("../pipe.csv"), process)
-        process.send_signal(number)
-        _, errors = process.communicate()
-        os.close(writer)
-        assert process.returncode == 130
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            # So that a command that never asks fails the test instead of keeping it waiting.
+            server.settimeout(60)
+            process = self.start(project, f"http://127.0.0.1:{server.getsockname()[1]}/rows.csv")
+            connection, _ = server.accept()
+            with connection:
+                # The command has asked, and waits for an answer that does not come.
+                assert connection.recv(1)
+                process.send_signal(number)
+                _, errors = process.communicate()
+        assert process.returncode == 130, errors
         assert "interrupted" in errors
         assert "Traceback" not in errors
         assert landed() == {}
-
-    def opened_by_reader(self, pipe: Path, process: subprocess.Popen[str]) -> int:
-        """Open a pipe for writing as soon as a process has opened it for reading."""
-        while process.poll() is None:
-            try:
-                return os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
-            except OSError as error:
-                if error.errno != errno.ENXIO:
-                    raise
-                time.sleep(0.01)
-        raise AssertionError(process.communicate())
