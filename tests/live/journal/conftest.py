@@ -13,8 +13,8 @@ import pytest
 from perennial.live.journal.ids import IdSequence
 from perennial.live.journal.postgres import PostgresStore
 from perennial.live.journal.records import Prediction
+from perennial.live.journal.sql import SqlStore
 from perennial.live.journal.sqlite import SqliteStore
-from perennial.live.journal.store import Store
 
 _IDS = IdSequence()
 _SCHEMAS = count()
@@ -49,9 +49,9 @@ def postgres() -> Iterator[Any]:
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqlStore]:
     """A new journal, in a file or on the server."""
-    journal: Store
+    journal: SqlStore
     if request.param == "sqlite":
         journal = SqliteStore(tmp_path / "journal.sqlite")
     else:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 import pytest
 
-from perennial.live.journal import sqlite
+from perennial.live.journal import sql
 from perennial.live.journal.sqlite import SqliteStore
 from perennial.live.journal.store import JournalError
 
@@ -42,7 +42,7 @@ def test_an_older_journal_is_brought_forward(
 ) -> None:
     path, one = tmp_path / "journal.sqlite", prediction()
     SqliteStore(path).append([one])
-    monkeypatch.setattr(sqlite, "MIGRATIONS", (*sqlite.MIGRATIONS, "CREATE TABLE more (x)"))
+    monkeypatch.setattr(sql, "MIGRATIONS", (*sql.MIGRATIONS, "CREATE TABLE more (x)"))
     newer = SqliteStore(path)
     assert newer.find(one.id) == one
     assert sqlite3.connect(path).execute("SELECT count(*) FROM more").fetchone() == (0,)

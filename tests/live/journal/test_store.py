@@ -13,7 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from perennial.live.journal.records import Conflict, LabelEvent, Prediction, Watermark
-from perennial.live.journal.store import Horizon, JournalError, Store
+from perennial.live.journal.sql import SqlStore
+from perennial.live.journal.store import Horizon, JournalError
 
 from .conftest import prediction
 
@@ -27,13 +28,13 @@ def event(one: Prediction, value: Any, outcome: int, arrival: int = 0) -> LabelE
     return LabelEvent(value, outcome, arrival, prediction=one.id)
 
 
-def values(store: Store, since: Watermark = START, **asked: Any) -> dict[UUID, Any]:
+def values(store: SqlStore, since: Watermark = START, **asked: Any) -> dict[UUID, Any]:
     asked = {"now": 10**9, "horizon": None, **asked}
     matured = store.matured(MODEL, since, **asked)
     return {row.prediction.id: row.value for row in matured.rows}
 
 
-def test_a_prediction_comes_back_as_it_was_written(store: Store) -> None:
+def test_a_prediction_comes_back_as_it_was_written(store: SqlStore) -> None:
     one = prediction(
         inputs='{"carrier": "雪", "n": 1152921504606846976}', label='"late"',
         caller="c-1", key='{"flight_id":"1"}', latency=120,
@@ -42,23 +43,23 @@ def test_a_prediction_comes_back_as_it_was_written(store: Store) -> None:
     assert store.find(one.id) == one
 
 
-def test_an_unknown_id_is_nothing(store: Store) -> None:
+def test_an_unknown_id_is_nothing(store: SqlStore) -> None:
     assert store.find(prediction().id) is None
 
 
-def test_the_same_caller_s_id_and_row_is_one_prediction(store: Store) -> None:
+def test_the_same_caller_s_id_and_row_is_one_prediction(store: SqlStore) -> None:
     first, again = prediction(caller="a"), prediction(caller="a", scores="[0.0, 1.0]")
     assert store.append([first]) == [first]
     assert store.append([again]) == [first]
     assert store.statistics().predictions == 1
 
 
-def test_also_within_one_group(store: Store) -> None:
+def test_also_within_one_group(store: SqlStore) -> None:
     first, again = prediction(caller="a"), prediction(caller="a")
     assert store.append([first, again]) == [first, first]
 
 
-def test_the_same_caller_s_id_with_another_row_is_refused_alone(store: Store) -> None:
+def test_the_same_caller_s_id_with_another_row_is_refused_alone(store: SqlStore) -> None:
     first, other, third = (
         prediction(caller="a"),
         prediction(caller="a", fingerprint=b"2"),
@@ -68,19 +69,19 @@ def test_the_same_caller_s_id_with_another_row_is_refused_alone(store: Store) ->
     assert store.find(other.id) is None
 
 
-def test_a_caller_s_id_counts_for_each_model_by_itself(store: Store) -> None:
+def test_a_caller_s_id_counts_for_each_model_by_itself(store: SqlStore) -> None:
     ours, theirs = prediction(caller="a"), prediction(caller="a", model="other")
     assert store.append([ours, theirs]) == [ours, theirs]
 
 
-def test_a_group_is_written_whole_or_not_at_all(store: Store) -> None:
+def test_a_group_is_written_whole_or_not_at_all(store: SqlStore) -> None:
     one = prediction()
     with pytest.raises(JournalError):
         store.append([prediction(), one, replace(one)])
     assert store.statistics().predictions == 0
 
 
-def test_the_newest_outcome_counts_then_the_newest_arrival(store: Store) -> None:
+def test_the_newest_outcome_counts_then_the_newest_arrival(store: SqlStore) -> None:
     one = prediction()
     store.append([one])
     events = [event(one, "a", 5, 9), event(one, "b", 6, 7), event(one, "c", 6, 8)]
@@ -97,7 +98,7 @@ EVENTS = st.lists(
 @settings(max_examples=25, suppress_health_check=[FIXTURE])
 @given(EVENTS)
 def test_labels_resolve_alike_in_any_order_of_writing(
-    store: Store, events: list[tuple[Any, int, int]]
+    store: SqlStore, events: list[tuple[Any, int, int]]
 ) -> None:
     orders = list(permutations(events))
     predictions = [prediction(time=0) for _ in orders]
@@ -108,7 +109,7 @@ def test_labels_resolve_alike_in_any_order_of_writing(
     assert len({repr(resolved.get(one.id)) for one in predictions}) == 1
 
 
-def test_a_label_that_came_before_its_prediction_is_kept_for_it(store: Store) -> None:
+def test_a_label_that_came_before_its_prediction_is_kept_for_it(store: SqlStore) -> None:
     one = prediction()
     store.append_events([event(one, True, 2_000)])
     assert (store.statistics().orphans, values(store)) == (1, {})
@@ -116,7 +117,7 @@ def test_a_label_that_came_before_its_prediction_is_kept_for_it(store: Store) ->
     assert (store.statistics().orphans, values(store)) == (0, {one.id: True})
 
 
-def test_a_label_by_key_counts_for_what_was_predicted_up_to_it(store: Store) -> None:
+def test_a_label_by_key_counts_for_what_was_predicted_up_to_it(store: SqlStore) -> None:
     before, after = prediction(time=10, key="k"), prediction(time=30, key="k")
     other = prediction(time=10, key="other")
     store.append([before, after, other])
@@ -124,7 +125,7 @@ def test_a_label_by_key_counts_for_what_was_predicted_up_to_it(store: Store) -> 
     assert values(store) == {before.id: "late"}
 
 
-def test_absence_becomes_a_label_when_the_horizon_has_passed(store: Store) -> None:
+def test_absence_becomes_a_label_when_the_horizon_has_passed(store: SqlStore) -> None:
     early, late = prediction(time=100), prediction(time=200)
     store.append([early, late])
     horizon = Horizon(50, absent=False)
@@ -133,7 +134,7 @@ def test_absence_becomes_a_label_when_the_horizon_has_passed(store: Store) -> No
     assert values(store, now=250, horizon=horizon) == {early.id: False, late.id: False}
 
 
-def test_a_late_event_revises_an_absence_and_its_withdrawal_restores_it(store: Store) -> None:
+def test_a_late_event_revises_an_absence_and_its_withdrawal_restores_it(store: SqlStore) -> None:
     one, horizon = prediction(time=100), Horizon(50, absent=False)
     store.append([one])
     first = store.matured(MODEL, START, now=200, horizon=horizon)
@@ -153,7 +154,7 @@ def test_a_late_event_revises_an_absence_and_its_withdrawal_restores_it(store: S
     st.sampled_from([None, False]),
 )
 def test_a_reader_by_watermark_ends_with_what_a_reader_of_all_sees(
-    store: Store, chance: random.Random, length: int | None, absent: Any
+    store: SqlStore, chance: random.Random, length: int | None, absent: Any
 ) -> None:
     """Predictions and events come in any order, clocks run back, and nothing is missed."""
     store.prune(before=10**9)
@@ -182,7 +183,7 @@ def test_a_reader_by_watermark_ends_with_what_a_reader_of_all_sees(
     assert seen == values(store, now=10**6, horizon=horizon)
 
 
-def test_pruning_removes_old_predictions_with_their_events(store: Store) -> None:
+def test_pruning_removes_old_predictions_with_their_events(store: SqlStore) -> None:
     old, new = prediction(time=10), prediction(time=100)
     store.append([old, new])
     store.append_events([event(old, True, 200, 200), event(new, True, 200, 200)])
@@ -192,7 +193,7 @@ def test_pruning_removes_old_predictions_with_their_events(store: Store) -> None
     assert values(store) == {new.id: True}
 
 
-def test_numbers_are_not_used_again_after_pruning(store: Store) -> None:
+def test_numbers_are_not_used_again_after_pruning(store: SqlStore) -> None:
     store.append([prediction(time=10)])
     since = store.matured(MODEL, START, now=10**6, horizon=Horizon(1, False)).watermark
     store.prune(before=50)

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from perennial.live.journal.records import Conflict, Prediction
+from perennial.live.journal.sql import SqlStore
 from perennial.live.journal.sqlite import SqliteStore
-from perennial.live.journal.store import JournalError, JournalFullError, Store
+from perennial.live.journal.store import JournalError, JournalFullError
 from perennial.live.journal.writer import GroupWriter
 
 from .conftest import prediction
@@ -31,7 +32,7 @@ class SlowStore(SqliteStore):
         return super().append(predictions)
 
 
-def test_each_request_gets_its_own_predictions(store: Store) -> None:
+def test_each_request_gets_its_own_predictions(store: SqlStore) -> None:
     writer = GroupWriter(store)
 
     def request(_: int) -> bool:
@@ -73,7 +74,7 @@ def test_a_slow_disk_lets_no_more_wait_than_the_capacity(tmp_path: Path) -> None
 
 
 def test_a_failed_commit_is_reported_and_writing_goes_on(
-    store: Store,
+    store: SqlStore,
 ) -> None:
     writer, one = GroupWriter(store), prediction()
     writer.submit([one]).result()
@@ -84,7 +85,7 @@ def test_a_failed_commit_is_reported_and_writing_goes_on(
     assert (writer.counts.written, writer.counts.failed, writer.counts.queued) == (2, 1, 0)
 
 
-def test_a_closed_writer_has_written_all_and_takes_no_more(store: Store) -> None:
+def test_a_closed_writer_has_written_all_and_takes_no_more(store: SqlStore) -> None:
     writer = GroupWriter(store)
     futures = [writer.submit([prediction()]) for _ in range(20)]
     writer.close()

@@ -13,7 +13,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from functools import lru_cache
-from typing import Any, Literal, Protocol
+from typing import Any, ClassVar, Literal, Protocol
 from uuid import UUID
 
 from perennial.live.journal.records import (
@@ -30,6 +30,41 @@ FIELDS = (
     "id", "time", "model", "version", "digest", "inputs", "fingerprint", "scores", "label",
     "latency", "caller", "key",
 )  # fmt: skip
+#: Each brings a journal of the version before to its own; a journal's version is their number.
+MIGRATIONS = (
+    """
+    CREATE TABLE predictions (
+        number {number},
+        id {bytes} NOT NULL UNIQUE,
+        time {integer} NOT NULL,
+        model TEXT NOT NULL,
+        version TEXT NOT NULL,
+        digest TEXT NOT NULL,
+        inputs TEXT NOT NULL,
+        fingerprint {bytes} NOT NULL,
+        scores TEXT NOT NULL,
+        label TEXT NOT NULL,
+        latency {integer} NOT NULL,
+        caller TEXT,
+        key TEXT
+    );
+    CREATE UNIQUE INDEX of_caller ON predictions (model, caller) WHERE caller IS NOT NULL;
+    CREATE INDEX of_key ON predictions (model, key) WHERE key IS NOT NULL;
+    CREATE INDEX of_time ON predictions (time);
+    CREATE TABLE events (
+        number {number},
+        value TEXT NOT NULL,
+        outcome_time {integer} NOT NULL,
+        arrival_time {integer} NOT NULL,
+        prediction {bytes},
+        model TEXT,
+        key TEXT
+    );
+    CREATE INDEX events_of_prediction ON events (prediction) WHERE prediction IS NOT NULL;
+    CREATE INDEX events_of_key ON events (model, key) WHERE key IS NOT NULL;
+    """,
+)
+
 EVENT_FIELDS = ("value", "outcome_time", "arrival_time", "prediction", "model", "key")
 
 _COLUMNS = ", ".join(f"p.{name}" for name in FIELDS)
@@ -87,12 +122,12 @@ Purpose = Literal["read", "write"]
 
 
 class SqlStore(ABC):
-    """A `perennial.live.journal.store.Store` in a database."""
+    """A place for predictions and label events. What a method has written is on the disk."""
 
     #: How the store's name stands in messages; no password.
     where: str
-    #: Each brings a journal of the version before to its own; a journal's version is their number.
-    migrations: tuple[str, ...]
+    #: What the database calls the types of `MIGRATIONS`.
+    types: ClassVar[dict[str, str]]
     #: An expression that orders texts by their bytes.
     bytes_of_value: str
 
@@ -118,28 +153,32 @@ class SqlStore(ABC):
     def migrate(self) -> None:
         """Bring an older journal forward, or refuse a newer one."""
         with self.transaction("write") as database:
-            version, known = self.version(database), len(self.migrations)
+            version, known = self.version(database), len(MIGRATIONS)
             if version > known:
                 raise JournalError(
                     f"a newer version wrote it (schema {version}, this one knows {known})",
                     where=self.where,
                     hint="upgrade Perennial, or name another journal",
                 )
-            for script in self.migrations[version:]:
-                for statement in filter(str.strip, script.split(";")):
+            for script in MIGRATIONS[version:]:
+                for statement in filter(str.strip, script.format(**self.types).split(";")):
                     database.run(statement)
             if version < known:
                 self.set_version(database, known)
 
     def append(self, predictions: Sequence[Prediction]) -> list[Prediction | Conflict]:
-        """Write predictions; see `Store.append`."""
+        """Write predictions, all or none.
+
+        For each, what counts: itself; the earlier prediction of the same caller's id and row; or
+        a conflict with one of another row.
+        """
         with self.transaction("write") as database:
             plain = [_values(one) for one in predictions if one.caller is None]
             database.run_many(_INSERT, plain)
             return [one if one.caller is None else _once(database, one) for one in predictions]
 
     def append_events(self, events: Sequence[LabelEvent]) -> None:
-        """Write label events."""
+        """Write label events, all or none."""
         with self.transaction("write") as database:
             database.run_many(_INSERT_EVENT, [_event_values(event) for event in events])
 
@@ -161,7 +200,11 @@ class SqlStore(ABC):
         horizon: Horizon | None,
         limit: int = 10_000,
     ) -> Matured:
-        """Predictions whose value is new or changed; see `Store.matured`."""
+        """Predictions whose value is new or changed since a watermark, in order of writing.
+
+        Without a horizon a prediction has matured when an event has come; with one, when its
+        length has passed. At most about `limit` new rows; the watermark says how far.
+        """
         with self.transaction("read") as database:
             ((last_event,),) = database.rows("SELECT coalesce(max(number), 0) FROM events")
             last = _reached(database, since.prediction, now, horizon, limit)
@@ -171,7 +214,7 @@ class SqlStore(ABC):
         return Matured([*labelled, *_labelled(revised, horizon)], Watermark(last, last_event))
 
     def statistics(self, model: str | None = None) -> Statistics:
-        """Count what there is."""
+        """Count what there is, of one model or of all."""
         of_model = "p.model = :model" if model else "1 = 1"
         of_event = "(model IS NULL OR model = :model)" if model else "1 = 1"
         about = _ABOUT.format(of_predictions=of_model)
@@ -189,7 +232,10 @@ class SqlStore(ABC):
         return Statistics(count, events, labelled, events - matched, first, last)
 
     def prune(self, before: int) -> int:
-        """Remove predictions of before a time, their events, and older events of none."""
+        """Remove predictions of before a time, their events, and older events of none.
+
+        It returns how many predictions.
+        """
         with self.transaction("write") as database:
             database.run(
                 "DELETE FROM events WHERE (outcome_time < :before AND arrival_time < :before)"

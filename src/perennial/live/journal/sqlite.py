@@ -18,40 +18,6 @@ from perennial.live.journal.store import JournalError
 #: Seconds to wait for another worker's commit.
 PATIENCE = 30.0
 
-MIGRATIONS = (
-    """
-    CREATE TABLE predictions (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        id BLOB NOT NULL UNIQUE,
-        time INTEGER NOT NULL,
-        model TEXT NOT NULL,
-        version TEXT NOT NULL,
-        digest TEXT NOT NULL,
-        inputs TEXT NOT NULL,
-        fingerprint BLOB NOT NULL,
-        scores TEXT NOT NULL,
-        label TEXT NOT NULL,
-        latency INTEGER NOT NULL,
-        caller TEXT,
-        key TEXT
-    );
-    CREATE UNIQUE INDEX of_caller ON predictions (model, caller) WHERE caller IS NOT NULL;
-    CREATE INDEX of_key ON predictions (model, key) WHERE key IS NOT NULL;
-    CREATE INDEX of_time ON predictions (time);
-    CREATE TABLE events (
-        number INTEGER PRIMARY KEY AUTOINCREMENT,
-        value TEXT NOT NULL,
-        outcome_time INTEGER NOT NULL,
-        arrival_time INTEGER NOT NULL,
-        prediction BLOB,
-        model TEXT,
-        key TEXT
-    );
-    CREATE INDEX events_of_prediction ON events (prediction) WHERE prediction IS NOT NULL;
-    CREATE INDEX events_of_key ON events (model, key) WHERE key IS NOT NULL;
-    """,
-)
-
 
 class SqliteStore(SqlStore):
     """A journal in a file.
@@ -68,9 +34,10 @@ class SqliteStore(SqlStore):
     """
 
     bytes_of_value = "value"
+    types = {"number": "INTEGER PRIMARY KEY AUTOINCREMENT", "integer": "INTEGER", "bytes": "BLOB"}
 
     def __init__(self, path: Path) -> None:
-        self.path, self.where, self.migrations = path, str(path), MIGRATIONS
+        self.path, self.where = path, str(path)
         self._lock = threading.Lock()
         with _explained(path):
             path.parent.mkdir(parents=True, exist_ok=True)

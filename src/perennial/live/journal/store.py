@@ -1,4 +1,4 @@
-"""What every store of a journal does, and the rule by which labels are resolved.
+"""What stores of a journal share, and the rule by which labels are resolved.
 
 Of several events about one prediction the newest outcome counts; of those with one outcome time,
 the one that arrived last; of those that arrived together, the greatest value as JSON text. So the
@@ -12,14 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
-from uuid import UUID
 
 from perennial.live.journal.records import (
     Conflict,
-    LabelEvent,
-    Matured,
     Prediction,
-    Watermark,
 )
 from perennial.runtime.errors import PerennialError
 
@@ -57,49 +53,9 @@ class Statistics:
     last: int | None
 
 
-class Store(Protocol):
-    """A place for predictions and label events. What a method has written is on the disk."""
+class Appends(Protocol):
+    """What `GroupWriter` needs of a store: see `SqlStore`."""
 
     def append(self, predictions: Sequence[Prediction]) -> list[Prediction | Conflict]:
-        """Write predictions, all or none.
-
-        For each, what counts: itself; the earlier prediction of the same caller's id and row; or
-        a conflict with one of another row.
-        """
-        ...
-
-    def append_events(self, events: Sequence[LabelEvent]) -> None:
-        """Write label events, all or none."""
-        ...
-
-    def find(self, prediction: UUID) -> Prediction | None:
-        """A prediction by its id."""
-        ...
-
-    def matured(
-        self,
-        model: str,
-        since: Watermark,
-        *,
-        now: int,
-        horizon: Horizon | None,
-        limit: int = 10_000,
-    ) -> Matured:
-        """Predictions whose value is new or changed since a watermark, in order of writing.
-
-        Without a horizon a prediction has matured when an event has come; with one, when its
-        length has passed. At most about `limit` new rows; the watermark says how far.
-        """
-        ...
-
-    def statistics(self, model: str | None = None) -> Statistics:
-        """Count what there is, of one model or of all."""
-        ...
-
-    def prune(self, before: int) -> int:
-        """Remove predictions of before a time with their events; how many predictions."""
-        ...
-
-    def close(self) -> None:
-        """Give the place back."""
+        """Write predictions, all or none."""
         ...

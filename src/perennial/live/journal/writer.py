@@ -9,7 +9,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 
 from perennial.live.journal.records import Conflict, Prediction
-from perennial.live.journal.store import JournalFullError, Store
+from perennial.live.journal.store import Appends, JournalFullError
 
 Written = list[Prediction | Conflict]
 
@@ -32,7 +32,7 @@ class GroupWriter:
 
     Parameters
     ----------
-    store : Store
+    store : Appends
         Used by the writer's thread alone.
     capacity : int
         Predictions that may wait.
@@ -45,7 +45,7 @@ class GroupWriter:
     >>> writer.submit([prediction]).result()                         # doctest: +SKIP
     """
 
-    def __init__(self, store: Store, capacity: int = 10_000) -> None:
+    def __init__(self, store: Appends, capacity: int = 10_000) -> None:
         self.counts = Counts()
         self._store = store
         self._capacity = capacity
@@ -56,7 +56,7 @@ class GroupWriter:
         self._thread.start()
 
     def submit(self, predictions: Sequence[Prediction]) -> Future[Written]:
-        """Queue predictions; the future has `Store.append`'s result once they are on the disk.
+        """Queue predictions; the future has `SqlStore.append`'s result once they are on the disk.
 
         Raises
         ------
