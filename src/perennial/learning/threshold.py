@@ -83,13 +83,13 @@ def _surest(
         what, of = "recall", np.full_like(counts.predicted, counts.positives)
         # Recall only grows as the threshold falls, so one test after the other costs nothing.
         sure = is_sure(policy.value, level, counts.true_positive, of - counts.true_positive)
-        found = np.flatnonzero(sure)[:1]
+        place = np.flatnonzero(sure)[:1]
     else:
         what, of = "precision", counts.predicted
         precise = surely_precise(policy.value, level, positive, scores)
-        found = np.flatnonzero(precise[counts.predicted])[-1:]
-    if len(found):
-        return int(found[0])
+        place = np.flatnonzero(precise[counts.predicted])[-1:]
+    if len(place):
+        return int(place[0])
     best = lower_bounds(level, counts.true_positive, of - counts.true_positive).max()
     raise PerennialError(
         f"no threshold has a {what} of {policy.value} with {policy.confidence:.4g} confidence on "

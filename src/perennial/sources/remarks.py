@@ -22,10 +22,10 @@ def nulls_kept(rows: pd.DataFrame, contract: Contract) -> Iterator[str]:
         if column.type not in {"category", "text"} or column.role == "ignored":
             continue
         texts = pa.chunked_array(pa.array(rows[name]))
-        found = texts.filter(pc.is_in(texts, known)).value_counts().to_pylist()
-        listed = [found for found in found if found["values"] not in (column.categories or [])]
-        if listed:
-            counts = ", ".join(f"{item['values']!r} ({item['counts']:,} rows)" for item in listed)
+        seen = texts.filter(pc.is_in(texts, known)).value_counts().to_pylist()
+        kept = [item for item in seen if item["values"] not in (column.categories or [])]
+        if kept:
+            counts = ", ".join(f"{item['values']!r} ({item['counts']:,} rows)" for item in kept)
             yield (
                 f"column {name}: {counts} taken as a value; if it means a missing one, add it to "
                 f"collect.csv.nulls, or to collect.csv.columns.{name}.nulls; in other formats "
