@@ -131,3 +131,34 @@ def test_several_workers_write_one_journal(tmp_path: Path) -> None:
     assert [process.returncode for process in processes] == [0] * 4
     assert sorted(ids_in(path)) == sorted(answered)
     assert len(answered) == 4 * 20 * 5
+
+
+OPENER = textwrap.dedent(
+    """
+    import sys
+    from pathlib import Path
+    from perennial.live.journal.sqlite import SqliteStore
+
+    sys.stdin.read(1)
+    for number in range(60):
+        SqliteStore(Path(sys.argv[1], str(number))).close()
+    """
+)
+
+
+def test_workers_may_open_a_new_journal_at_once(tmp_path: Path) -> None:
+    """In step with each other, over many files: a single file meets the moment too seldom."""
+    workers = [
+        subprocess.Popen(
+            [sys.executable, "-c", OPENER, str(tmp_path)],
+            stdin=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for _ in range(4)
+    ]
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.write(b".")
+        worker.stdin.flush()
+    errors = [worker.communicate()[1] for worker in workers]
+    assert errors == [b""] * 4

@@ -5,6 +5,7 @@ Written ahead (WAL) with `synchronous=FULL`: a commit returns after its fsync.
 
 from __future__ import annotations
 
+import fcntl
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -44,7 +45,8 @@ class SqliteStore(SqlStore):
             self._connection = sqlite3.connect(
                 path, timeout=PATIENCE, isolation_level=None, check_same_thread=False
             )
-            self._connection.execute("PRAGMA journal_mode = WAL")
+            with _alone(path):
+                self._write_ahead()
             self._connection.execute("PRAGMA synchronous = FULL")
         with closing_on_error(self):
             self.migrate()
@@ -71,6 +73,12 @@ class SqliteStore(SqlStore):
         """Record it in the file's header."""
         database.run(f"PRAGMA user_version = {version}")
 
+    def _write_ahead(self) -> None:
+        # Asking waits for one that is just closing the file; the change, even to the same, does not.
+        (mode,) = self._connection.execute("PRAGMA journal_mode").fetchone()
+        if mode not in {"wal", "memory"}:
+            self._connection.execute("PRAGMA journal_mode = WAL")
+
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
@@ -90,6 +98,14 @@ class _Connection:
 
     def rows(self, statement: str, values: dict[str, Any] | None = None) -> list[Any]:
         return self._connection.execute(statement, values or {}).fetchall()
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    # Of two that change a new file to WAL at once, SQLite lets one fail, and does not wait.
+    with path.with_name(f"{path.name}-lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 @contextmanager
