@@ -74,7 +74,7 @@ class SqliteStore(SqlStore):
         database.run(f"PRAGMA user_version = {version}")
 
     def _write_ahead(self) -> None:
-        # Asking waits for one that is just closing the file; the change, even to the same, does not.
+        # Asking waits for one that is just closing the file; a change, even to the same, does not.
         (mode,) = self._connection.execute("PRAGMA journal_mode").fetchone()
         if mode not in {"wal", "memory"}:
             self._connection.execute("PRAGMA journal_mode = WAL")
